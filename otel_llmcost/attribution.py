@@ -1,0 +1,456 @@
+"""Who pays: the feature, team, tenant, session and user action that a call belongs to.
+
+The idea: what our context managers set is held in the OTel context under a private key, beside the baggage
+entries written for it. Whoever reads, reads the private key and only those baggage entries that somebody has
+changed since; entries that came in from another process are marked when they are extracted, and do not count
+unless trusted. Around a provider call the baggage entries are taken out and the private key stays: spans below
+still know who pays, the provider's HTTP headers do not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections import Counter
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+from urllib.parse import quote_plus
+
+from opentelemetry import baggage, context
+
+from otel_llmcost import _decorate, semconv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import Token
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+
+F = TypeVar("F", bound="Callable[..., object]")
+
+MAX_TAGS: Final = 10
+MAX_KEY_LENGTH: Final = 64
+MAX_VALUE_LENGTH: Final = 256
+OVERFLOW: Final = "__overflow__"
+
+losses: Counter[str] = Counter()
+"""What limits have cut, by kind: `value_cut`, `key_cut`, `tag_dropped`, `feature_overflow`, `tenant_overflow`."""
+
+_HELD: Final = context.create_key("llmcost-held")
+_FRAME: Final = context.create_key("llmcost-frame")
+_REQUEST: Final = context.create_key("llmcost-request")
+_OUTSIDE: Final = context.create_key("llmcost-outside")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Who pays for a call. An empty string means: not said.
+
+    Attributes:
+        feature: The product feature, the main key of every report.
+        team: The team that answers for it.
+        environment: Where it runs: production, staging, …
+        tenant: The customer on whose behalf.
+        user: The end user, as the application names them.
+        session_id: The conversation or run that calls belong to.
+        request_id: One user action; its retries and fallbacks share it.
+        parent_request_id: The user action that caused this one.
+        agent: The agent that made the call.
+        workload: interactive, background, batch, eval or ci.
+        tags: At most ten (key, value) pairs of the user's own, sorted by key.
+    """
+
+    feature: str = ""
+    team: str = ""
+    environment: str = ""
+    tenant: str = ""
+    user: str = ""
+    session_id: str = ""
+    request_id: str = ""
+    parent_request_id: str = ""
+    agent: str = ""
+    workload: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+
+    def over(self, outer: Attribution) -> Attribution:
+        """Return this attribution with what it does not say filled in from `outer`."""
+        if outer is NOBODY:
+            return self
+        said = {name: getattr(self, name) or getattr(outer, name) for name in NAMES}
+        return Attribution(**said, tags=_limited_tags({**dict(outer.tags), **dict(self.tags)}))
+
+    def entries(self) -> dict[str, str]:
+        """Return what is said as span attributes, which are also the baggage entries."""
+        said = {semconv.ATTRIBUTION_ATTRIBUTES[name]: value for name in NAMES if (value := getattr(self, name))}
+        said.update((semconv.TAG_PREFIX + key, value) for key, value in self.tags)
+        return said
+
+
+NAMES: Final = tuple(field.name for field in fields(Attribution) if field.name != "tags")
+"""The fields of Attribution that hold one value."""
+
+NOBODY: Final = Attribution()
+"""Nothing is said about who pays."""
+
+_FIELD_OF: Final = {entry: name for name, entry in semconv.ATTRIBUTION_ATTRIBUTES.items()} | {
+    # Read where ours is absent, so they stand behind ours in every look-up.
+    semconv.SESSION_ID: "session_id",
+    semconv.GEN_AI_CONVERSATION_ID: "session_id",
+    semconv.GEN_AI_AGENT_NAME: "agent",
+    semconv.USER_ID: "user",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What our context managers said, and the baggage as they left it."""
+
+    attribution: Attribution
+    baggage: Mapping[str, object]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """Marks the context that one `with` block attached, so that only its own exit resets it."""
+
+    owner: object
+    token: Token[Context] | None = None
+
+
+# --- reading ---
+
+
+def current(ctx: Context | None = None) -> Attribution:
+    """Return who pays for a call made in `ctx`, by default the current context."""
+    ctx = context.get_current() if ctx is None else ctx
+    held = ctx.get(_HELD)
+    entries = baggage.get_all(ctx)
+    if not isinstance(held, _Held):
+        return from_entries(_inside(entries, ctx)) if entries else NOBODY
+    if entries == held.baggage:
+        return held.attribution
+    inside = _inside(entries, ctx)
+    changed = {key: value for key, value in inside.items() if held.baggage.get(key) != value and _is_ours(key)}
+    return from_entries(changed).over(held.attribution).over(from_entries(inside))
+
+
+def from_entries(entries: Mapping[str, object]) -> Attribution:
+    """Return the attribution that span attributes or baggage entries name; others are passed over."""
+    said: dict[str, str] = {}
+    for entry, name in _FIELD_OF.items():
+        if name not in said and (value := entries.get(entry)):
+            said[name] = _limited(value, MAX_VALUE_LENGTH, "value_cut")
+    prefix = semconv.TAG_PREFIX
+    tags = {key[len(prefix) :]: value for key, value in entries.items() if key.startswith(prefix)}
+    return Attribution(**said, tags=_limited_tags(tags)) if said or tags else NOBODY
+
+
+def concealed(ctx: Context) -> Context:
+    """Return `ctx` without our baggage entries: spans below keep the attribution, HTTP headers show nothing."""
+    entries = baggage.get_all(ctx)
+    if not any(map(_is_ours, entries)):
+        return ctx
+    attribution = current(ctx)
+    return _hold(ctx, attribution, {key: value for key, value in entries.items() if not _is_ours(key)})
+
+
+# --- from outside ---
+
+
+def mark_outside(ctx: Context, before: Context) -> Context:
+    """Return `ctx` with the baggage that an extraction added to `before` marked as coming from outside."""
+    known = baggage.get_all(before)
+    came = {key: value for key, value in baggage.get_all(ctx).items() if known.get(key) != value}
+    return context.set_value(_OUTSIDE, came, ctx) if came else ctx
+
+
+def with_header(ctx: Context, text: str) -> Context:
+    """Return `ctx` attributed as a trusted `X-LLMCost-Tags` header says.
+
+    Args:
+        ctx: The context to extend.
+        text: `feature=search,team=growth,plan=pro`, or a JSON object of the same; what is no field is a tag.
+    """
+    said = _parsed_header(text)
+    return _attributed(ctx, _said({name: said.pop(name, None) for name in NAMES}, said), propagate=True)
+
+
+def _parsed_header(text: str) -> dict[str, str]:
+    if text.lstrip().startswith("{"):
+        try:
+            pairs = json.loads(text).items()
+        except (ValueError, AttributeError):
+            return {}
+        return {str(key): str(value) for key, value in pairs}
+    pairs = (part.partition("=") for part in text.split(","))
+    return {key.strip(): value.strip() for key, _, value in pairs if key.strip() and value.strip()}
+
+
+def _inside(entries: Mapping[str, object], ctx: Context) -> Mapping[str, object]:
+    """Return the entries without those that an untrusted caller sent."""
+    outside = ctx.get(_OUTSIDE)
+    if not isinstance(outside, dict):
+        return entries
+    return {key: value for key, value in entries.items() if outside.get(key) != value}
+
+
+def _is_ours(key: str) -> bool:
+    return key.startswith(semconv.ATTRIBUTION_PREFIX)
+
+
+# --- writing ---
+
+
+class attribution:  # noqa: N801 - read as a statement: `with attribution(team="growth"):`
+    """Says who pays for every call in a `with` block or a decorated function, of any kind.
+
+    What is not said stays as the enclosing block says it. Values are cut at 256 characters, keys of tags at 64,
+    tags after the tenth are dropped; each cut is counted and nothing raises.
+
+    Args:
+        feature: The product feature; the other names are the fields of `Attribution`.
+        tags: More key-value pairs of your own.
+        propagate: Whether the names travel to other services of yours as W3C baggage. They never reach a provider.
+    """
+
+    def __init__(
+        self,
+        *,
+        feature: str | None = None,
+        team: str | None = None,
+        environment: str | None = None,
+        tenant: str | None = None,
+        user: str | None = None,
+        session_id: str | None = None,
+        agent: str | None = None,
+        workload: str | None = None,
+        tags: Mapping[str, object] | None = None,
+        propagate: bool = True,
+    ) -> None:
+        named = {
+            "feature": feature,
+            "team": team,
+            "environment": environment,
+            "tenant": tenant,
+            "user": user,
+            "session_id": session_id,
+            "agent": agent,
+            "workload": workload,
+        }
+        self._attribution = _said(named, tags or {})
+        self._propagate = propagate
+
+    def __enter__(self) -> Self:
+        """Attach to the current context."""
+        frame = _Frame(self)
+        ctx = self._extended(context.get_current())
+        frame.token = context.attach(context.set_value(_FRAME, frame, ctx))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave. In a task other than the one that entered there is nothing to reset, and no error."""
+        frame = context.get_value(_FRAME)
+        if isinstance(frame, _Frame) and frame.owner is self and frame.token is not None:
+            try:
+                frame.token.var.reset(frame.token)
+            except ValueError:  # the token was made in another task, whose context ends with it
+                pass
+
+    async def __aenter__(self) -> Self:
+        """Attach to the current context, for `async with`."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave, for `async with`."""
+        self.__exit__(kind, error, trace)
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, coroutine function, generator or async generator function."""
+        return _decorate.each_call(function, self._fresh)
+
+    def _fresh(self) -> attribution:
+        return self
+
+    def _extended(self, ctx: Context) -> Context:
+        return _attributed(ctx, self._attribution, propagate=self._propagate)
+
+
+class feature(attribution):  # noqa: N801 - read as a statement: `with feature("search"):`
+    """Names the feature that pays: `with feature("search", team="growth"):`, or as a decorator."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        team: str | None = None,
+        environment: str | None = None,
+        tenant: str | None = None,
+        user: str | None = None,
+        session_id: str | None = None,
+        agent: str | None = None,
+        workload: str | None = None,
+        tags: Mapping[str, object] | None = None,
+        propagate: bool = True,
+    ) -> None:
+        super().__init__(
+            feature=name,
+            team=team,
+            environment=environment,
+            tenant=tenant,
+            user=user,
+            session_id=session_id,
+            agent=agent,
+            workload=workload,
+            tags=tags,
+            propagate=propagate,
+        )
+
+
+class session(attribution):  # noqa: N801 - read as a statement: `with session("conv_17"):`
+    """Names the conversation or run that calls belong to: `with session("conv_17", agent="planner"):`."""
+
+    def __init__(
+        self, session_id: str, *, agent: str | None = None, user: str | None = None, propagate: bool = True
+    ) -> None:
+        super().__init__(session_id=session_id, agent=agent, user=user, propagate=propagate)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Which try of a user action a call is.
+
+    Attributes:
+        kind: first, retry (same model as the try before) or fallback (another model).
+        reason: Why the try before was not enough: what `reject` was told, or its error type; empty for a first one.
+    """
+
+    kind: str = "first"
+    reason: str = ""
+
+
+class request(attribution):  # noqa: N801 - read as a statement: `with request() as req:`
+    """One user action, whose retries and fallbacks belong together.
+
+    Inside another `request` the outer one becomes `parent_request_id`. After `reject`, or after a call that
+    failed, the next call in the block is a retry, or a fallback where it asks another model.
+    """
+
+    def __init__(self, request_id: str | None = None, *, propagate: bool = True) -> None:
+        super().__init__(propagate=propagate)
+        self._given_id = request_id
+        self.request_id: str = _limited(request_id or uuid.uuid4().hex, MAX_VALUE_LENGTH, "value_cut")
+        self._last_model = ""
+        self._unmet = ""
+
+    def reject(self, reason: str) -> None:
+        """Say that the last answer was unusable, and why: its cost is waste, the next call makes up for it."""
+        self._unmet = _limited(reason or "rejected", MAX_VALUE_LENGTH, "value_cut")
+
+    def next_attempt(self, model: str) -> Attempt:
+        """Return which try a call to `model` is that starts now."""
+        reason, self._unmet = self._unmet, ""
+        last, self._last_model = self._last_model, model
+        if not reason:
+            return Attempt()
+        return Attempt("retry" if model == last else "fallback", reason)
+
+    def failed(self, error_type: str) -> None:
+        """Note that a call in this block failed."""
+        self._unmet = self._unmet or error_type
+
+    def _fresh(self) -> request:
+        return request(self._given_id, propagate=self._propagate)
+
+    def _extended(self, ctx: Context) -> Context:
+        outer = current(ctx).request_id
+        said = Attribution(request_id=self.request_id, parent_request_id=outer if outer != self.request_id else "")
+        return context.set_value(_REQUEST, self, _attributed(ctx, said, propagate=self._propagate))
+
+
+def current_request(ctx: Context | None = None) -> request | None:
+    """Return the innermost `request` block of `ctx`, if there is one."""
+    held = context.get_value(_REQUEST, ctx)
+    return held if isinstance(held, request) else None
+
+
+def _attributed(ctx: Context, said: Attribution, *, propagate: bool) -> Context:
+    """Return `ctx` with `said` over what it said before."""
+    merged = said.over(current(ctx))
+    entries = {key: value for key, value in _inside(baggage.get_all(ctx), ctx).items()}
+    if propagate:
+        entries |= {_baggage_key(key): value for key, value in said.entries().items()}
+    return _hold(ctx, merged, entries)
+
+
+def _hold(ctx: Context, said: Attribution, entries: Mapping[str, object]) -> Context:
+    """Return `ctx` holding `said`, with exactly `entries` as its baggage."""
+    ctx = baggage.clear(ctx)
+    for key, value in entries.items():
+        ctx = baggage.set_baggage(key, value, ctx)
+    return context.set_value(_HELD, _Held(said, entries), ctx)
+
+
+def _baggage_key(entry: str) -> str:
+    """Return the entry as a W3C baggage key, which the propagator sends as it is but unquotes on arrival."""
+    return quote_plus(entry)
+
+
+# --- limits ---
+
+
+def _said(named: Mapping[str, object | None], tags: Mapping[str, object]) -> Attribution:
+    values = {name: _limited(value, MAX_VALUE_LENGTH, "value_cut") for name, value in named.items() if value}
+    return Attribution(**values, tags=_limited_tags(tags))
+
+
+def _limited_tags(tags: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    kept = sorted(
+        (_limited(key, MAX_KEY_LENGTH, "key_cut"), _limited(value, MAX_VALUE_LENGTH, "value_cut"))
+        for key, value in tags.items()
+        if key and value is not None
+    )
+    if len(kept) > MAX_TAGS:
+        losses["tag_dropped"] += len(kept) - MAX_TAGS
+    return tuple(kept[:MAX_TAGS])
+
+
+def _limited(value: object, limit: int, loss: str) -> str:
+    """Return `value` as text of at most `limit` characters; a longer one ends in a hash, so that it stays itself."""
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= limit:
+        return text
+    losses[loss] += 1
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{text[: limit - 9]}~{digest}"
+
+
+class DailyCap:
+    """Admits a limited number of distinct names a day; the rest are `__overflow__`, and counted.
+
+    Args:
+        limit: Distinct names a day, at least 1.
+        loss: The kind under which overflowing calls are counted in `losses`.
+    """
+
+    def __init__(self, limit: int, loss: str) -> None:
+        self._limit, self._loss = limit, loss
+        self._day, self._seen = -1, set[str]()
+
+    def admit(self, name: str, started_at_ns: int) -> str:
+        """Return `name`, or `__overflow__` once the day (UTC) of `started_at_ns` has seen its limit of others."""
+        day = started_at_ns // 86_400_000_000_000
+        if day != self._day:
+            self._day, self._seen = day, set()
+        if name in self._seen or not name:
+            return name
+        if len(self._seen) >= self._limit:
+            losses[self._loss] += 1
+            return OVERFLOW
+        self._seen.add(name)
+        return name

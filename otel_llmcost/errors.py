@@ -1,0 +1,108 @@
+"""Every error of ours.
+
+LLMCostError
+├── InvalidUsageError          counts that contradict each other: recorded, never priced
+├── MoneyError                 a sum that pico-USD or its column cannot hold exactly
+├── PricingError               the cost is unknown — not zero
+│   ├── UnknownModelError      .provider .model .nearest
+│   └── NoRateInEffectError    .provider .model .at
+├── RateTableError             a rate table that cannot be read or breaks its own rules
+├── ConfigError                a setting that cannot be used; names its place and the fix
+├── SpoolError                 the spool directory cannot be used; names the path and the fix
+│   └── CorruptSegmentError    .path .offset .reason
+└── StoreError                 the store cannot be used
+    ├── StoreUnreachableError  retryable: try the same again later
+    └── StoreRefusedError      permanent: the same input fails again
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+
+class LLMCostError(Exception):
+    """The root of every error of ours."""
+
+
+class InvalidUsageError(LLMCostError, ValueError):
+    """Counts that contradict each other, such as more cached tokens than input tokens."""
+
+
+class MoneyError(LLMCostError, ArithmeticError):
+    """An amount that cannot be held exactly in pico-USD, or is beyond the column that stores it."""
+
+
+class PricingError(LLMCostError):
+    """The cost of a call is unknown, which is not the same as zero."""
+
+
+class UnknownModelError(PricingError):
+    """No rate card names this model.
+
+    Attributes:
+        provider: The provider asked for, as semconv names it.
+        model: The model asked for.
+        nearest: At most three model names that look alike, the closest first.
+    """
+
+    def __init__(self, provider: str, model: str, nearest: Sequence[str] = ()) -> None:
+        self.provider, self.model, self.nearest = provider, model, tuple(nearest)
+        hint = f"; nearest names: {', '.join(self.nearest)}" if self.nearest else ""
+        super().__init__(f"no rate card for {provider}/{model}{hint}")
+
+
+class NoRateInEffectError(PricingError):
+    """The model is known, but no rate of it was in force at that moment.
+
+    Attributes:
+        provider: The provider asked for, as semconv names it.
+        model: The model asked for.
+        at: The moment asked for, in UTC.
+    """
+
+    def __init__(self, provider: str, model: str, at: datetime) -> None:
+        self.provider, self.model, self.at = provider, model, at
+        super().__init__(f"no rate in effect for {provider}/{model} at {at.isoformat()}")
+
+
+class RateTableError(LLMCostError):
+    """A rate table that cannot be read, or that breaks its own rules."""
+
+
+class ConfigError(LLMCostError, ValueError):
+    """A setting that cannot be used. The message names the setting, its value and the fix."""
+
+
+class SpoolError(LLMCostError, OSError):
+    """The spool directory cannot be used. The message names the path and the fix."""
+
+
+class CorruptSegmentError(SpoolError):
+    """A segment of which only the frames before `offset` can be read.
+
+    Attributes:
+        path: The segment file.
+        offset: Bytes from the start up to which the file is sound.
+        reason: What is wrong behind it.
+    """
+
+    def __init__(self, path: Path, offset: int, reason: str) -> None:
+        self.path, self.offset, self.reason = path, offset, reason
+        super().__init__(f"{path}: {reason} at byte {offset}")
+
+
+class StoreError(LLMCostError):
+    """The store cannot be used."""
+
+
+class StoreUnreachableError(StoreError):
+    """Retryable: nobody answers at the DSN, or the answer was lost."""
+
+
+class StoreRefusedError(StoreError):
+    """Permanent: the store understood the request and refuses it."""

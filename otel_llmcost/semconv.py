@@ -1,0 +1,119 @@
+"""The words: every attribute, metric and baggage name we write or read, in one place.
+
+GenAI names follow open-telemetry/semantic-conventions-genai as of 2026-09-22 (cache_write since #440, usage
+counters since #374); the constants of opentelemetry-semantic-conventions are deprecated for them. Names that
+semconv lacks stand under `llmcost.`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.43.0"
+
+# --- what was asked, of whom, and what came back ---
+GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
+GEN_AI_PROVIDER_NAME: Final = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_REQUEST_MAX_TOKENS: Final = "gen_ai.request.max_tokens"
+GEN_AI_REQUEST_STREAM: Final = "gen_ai.request.stream"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+GEN_AI_RESPONSE_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chunk"
+GEN_AI_PROMPT_NAME: Final = "gen_ai.prompt.name"
+GEN_AI_PROMPT_VERSION: Final = "gen_ai.prompt.version"
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+GEN_AI_TOKEN_MODALITY: Final = "gen_ai.token.modality"
+ERROR_TYPE: Final = "error.type"
+HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+HTTP_ROUTE: Final = "http.route"
+SESSION_ID: Final = "session.id"
+USER_ID: Final = "user.id"
+CODE_FUNCTION_NAME: Final = "code.function.name"
+
+# --- resource ---
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+DEPLOYMENT_ENVIRONMENT_NAME: Final = "deployment.environment.name"
+
+# --- what was consumed: the attribute of each count of Usage ---
+USAGE_ATTRIBUTES: Final = {
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cache_read_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "input_audio_tokens": "gen_ai.usage.audio.input_tokens",
+    "input_image_tokens": "gen_ai.usage.image.input_tokens",
+    "input_video_tokens": "gen_ai.usage.video.input_tokens",
+    "cache_read_audio_tokens": "gen_ai.usage.audio.cache_read.input_tokens",
+    "cache_read_image_tokens": "gen_ai.usage.image.cache_read.input_tokens",
+    "cache_read_video_tokens": "gen_ai.usage.video.cache_read.input_tokens",
+    "output_audio_tokens": "gen_ai.usage.audio.output_tokens",
+    "output_image_tokens": "gen_ai.usage.image.output_tokens",
+    "output_video_tokens": "gen_ai.usage.video.output_tokens",
+    "cache_write_1h_tokens": "llmcost.usage.cache_write_1h_tokens",
+    "web_search": "llmcost.usage.web_search",
+    "grounded_prompt": "llmcost.usage.grounded_prompt",
+    "file_search": "llmcost.usage.file_search",
+    "code_session": "llmcost.usage.code_session",
+    "audio_second": "llmcost.usage.audio_second",
+    "image": "llmcost.usage.image",
+    "page": "llmcost.usage.page",
+    "request": "llmcost.usage.request",
+}
+GEN_AI_USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_write.input_tokens"
+"""All cache writes; those of an hour are told apart by `llmcost.usage.cache_write_1h_tokens`."""
+
+# --- who pays: attribute and baggage entry of each field of Attribution ---
+ATTRIBUTION_PREFIX: Final = "llmcost."
+TAG_PREFIX: Final = "llmcost.tag."
+ATTRIBUTION_ATTRIBUTES: Final = {
+    "feature": "llmcost.feature",
+    "team": "llmcost.team",
+    "environment": "llmcost.environment",
+    "tenant": "llmcost.tenant",
+    "user": "llmcost.user",
+    "session_id": "llmcost.session_id",
+    "request_id": "llmcost.request_id",
+    "parent_request_id": "llmcost.parent_request_id",
+    "agent": "llmcost.agent",
+    "workload": "llmcost.workload",
+}
+
+# --- what semconv lacks ---
+USAGE_QUALITY: Final = "llmcost.usage.quality"
+SERVICE_TIER: Final = "llmcost.service_tier"
+SERVICE_TIER_REQUESTED: Final = "llmcost.service_tier_requested"
+INFERENCE_GEO: Final = "llmcost.region"
+SPEED: Final = "llmcost.speed"
+IS_BATCH: Final = "llmcost.is_batch"
+PROVIDER_SOURCE: Final = "llmcost.provider_source"
+PROVIDER_REQUEST_ID: Final = "llmcost.provider_request_id"
+BILLING_ACCOUNT_ID: Final = "llmcost.billing_account_id"
+SUB_ACCOUNT_ID: Final = "llmcost.sub_account_id"
+CREDENTIAL_ID: Final = "llmcost.credential_id"
+CALL_SITE: Final = "llmcost.call_site"
+FEATURE_SOURCE: Final = "llmcost.feature_source"
+ATTEMPT_KIND: Final = "llmcost.attempt_kind"
+ATTEMPT_REASON: Final = "llmcost.attempt_reason"
+INPUT_BYTES: Final = "llmcost.input_bytes"
+TOOL_CALL_COUNT: Final = "llmcost.tool_call_count"
+PROMPT_HASH: Final = "llmcost.prompt_hash"
+PROMPT_BYTES: Final = "llmcost.prompt_bytes"
+REQUEST_HASH: Final = "llmcost.request_hash"
+
+# --- metrics ---
+METRIC_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+METRIC_USAGE_PREFIX: Final = "gen_ai.client.inference.usage."
+METRIC_CALLS_DROPPED: Final = "llmcost.calls.dropped"
+METRIC_ATTRIBUTION_CUT: Final = "llmcost.attribution.cut"
+
+# --- headers and baggage from outside ---
+TAGS_HEADER: Final = "x-llmcost-tags"
+
+SCOPE_PREFIX: Final = "otel_llmcost."
+"""Instrumentation scopes of our own spans begin with this."""

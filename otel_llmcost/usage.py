@@ -1,0 +1,195 @@
+"""What one call consumed, as OTel GenAI semconv counts it, and its split into meters that can be billed.
+
+Providers report wholes with parts inside: cached tokens are a part of the input, reasoning is a part of
+the output. Bills are made of disjoint meters. `Usage` holds the first, `Usage.disjoint` gives the second,
+and the second always sums back to the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from otel_llmcost.errors import InvalidUsageError
+
+
+class UsageMeter(StrEnum):
+    """What a price is put on. The counts of a call's token meters are disjoint."""
+
+    INPUT = "input"
+    CACHE_READ = "cache_read"
+    CACHE_WRITE_5M = "cache_write_5m"
+    CACHE_WRITE_1H = "cache_write_1h"
+    INPUT_AUDIO = "input_audio"
+    INPUT_IMAGE = "input_image"
+    INPUT_VIDEO = "input_video"
+    CACHE_READ_AUDIO = "cache_read_audio"
+    CACHE_READ_IMAGE = "cache_read_image"
+    CACHE_READ_VIDEO = "cache_read_video"
+    OUTPUT = "output"
+    REASONING = "reasoning"
+    OUTPUT_AUDIO = "output_audio"
+    OUTPUT_IMAGE = "output_image"
+    OUTPUT_VIDEO = "output_video"
+    WEB_SEARCH = "web_search"
+    GROUNDED_PROMPT = "grounded_prompt"
+    FILE_SEARCH = "file_search"
+    CODE_SESSION = "code_session"
+    AUDIO_SECOND = "audio_second"
+    IMAGE = "image"
+    PAGE = "page"
+    REQUEST = "request"
+
+
+class UsageQuality(StrEnum):
+    """How far the counts of a call can be believed."""
+
+    REPORTED = "reported"
+    """The provider told the final counts."""
+    PARTIAL = "partial"
+    """The stream was cut: what had arrived by then."""
+    ESTIMATED = "estimated"
+    """Somebody counted, not the provider."""
+    MISSING = "missing"
+    """Nobody told any counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Counts for one model call, as OTel semconv defines them. Every count is at least 0.
+
+    Attributes:
+        input_tokens: All input tokens, cached ones and every modality included.
+        cache_read_tokens: The part of input_tokens served from cache.
+        cache_write_5m_tokens: The part of input_tokens written to a short-lived cache (the provider's default one).
+        cache_write_1h_tokens: The part of input_tokens written to a cache that lives for an hour.
+        input_audio_tokens: The audio part of input_tokens, cached audio included; image and video likewise.
+        cache_read_audio_tokens: The audio part of cache_read_tokens; image and video likewise.
+        output_tokens: All generated tokens, reasoning and every modality included.
+        reasoning_tokens: The part of output_tokens that was thought and not said.
+        output_audio_tokens: The audio part of output_tokens; image and video likewise.
+        web_search: Executed web searches; a declared tool that never ran counts nothing.
+        grounded_prompt: Prompts answered with grounding, where the provider bills prompts.
+        file_search: Executed file searches.
+        code_session: Code-interpreter or container sessions.
+        audio_second: Seconds of audio, where the provider bills time.
+        image: Images generated, where the provider bills pieces.
+        page: Pages read, where the provider bills pages.
+        request: Requests, where the provider bills each.
+    """
+
+    input_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_5m_tokens: int = 0
+    cache_write_1h_tokens: int = 0
+    input_audio_tokens: int = 0
+    input_image_tokens: int = 0
+    input_video_tokens: int = 0
+    cache_read_audio_tokens: int = 0
+    cache_read_image_tokens: int = 0
+    cache_read_video_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    output_audio_tokens: int = 0
+    output_image_tokens: int = 0
+    output_video_tokens: int = 0
+    web_search: int = 0
+    grounded_prompt: int = 0
+    file_search: int = 0
+    code_session: int = 0
+    audio_second: int = 0
+    image: int = 0
+    page: int = 0
+    request: int = 0
+
+    def disjoint(self) -> dict[UsageMeter, int]:
+        """Return the billable count of every meter above 0, no token in two of them.
+
+        The token meters of the input sum to `input_tokens`, those of the output to `output_tokens`.
+
+        Raises:
+            InvalidUsageError: A count is negative, or the parts exceed their whole.
+        """
+        for name in FIELDS:
+            if getattr(self, name) < 0:
+                msg = f"{name} ({getattr(self, name)}) is negative"
+                raise InvalidUsageError(msg)
+        meters = self._input_meters() | self._output_meters()
+        for unit in _UNITS:
+            meters[unit] = getattr(self, unit.value)
+        return {meter: count for meter, count in meters.items() if count}
+
+    def _input_meters(self) -> dict[UsageMeter, int]:
+        audio = _rest("input_audio_tokens", self.input_audio_tokens, cache_read_audio_tokens=self.cache_read_audio_tokens)
+        image = _rest("input_image_tokens", self.input_image_tokens, cache_read_image_tokens=self.cache_read_image_tokens)
+        video = _rest("input_video_tokens", self.input_video_tokens, cache_read_video_tokens=self.cache_read_video_tokens)
+        cached_text = _rest(
+            "cache_read_tokens",
+            self.cache_read_tokens,
+            cache_read_audio_tokens=self.cache_read_audio_tokens,
+            cache_read_image_tokens=self.cache_read_image_tokens,
+            cache_read_video_tokens=self.cache_read_video_tokens,
+        )
+        text = _rest(
+            "input_tokens",
+            self.input_tokens,
+            cache_read_tokens=self.cache_read_tokens,
+            cache_write_5m_tokens=self.cache_write_5m_tokens,
+            cache_write_1h_tokens=self.cache_write_1h_tokens,
+            uncached_audio_tokens=audio,
+            uncached_image_tokens=image,
+            uncached_video_tokens=video,
+        )
+        return {
+            UsageMeter.INPUT: text,
+            UsageMeter.CACHE_READ: cached_text,
+            UsageMeter.CACHE_WRITE_5M: self.cache_write_5m_tokens,
+            UsageMeter.CACHE_WRITE_1H: self.cache_write_1h_tokens,
+            UsageMeter.INPUT_AUDIO: audio,
+            UsageMeter.INPUT_IMAGE: image,
+            UsageMeter.INPUT_VIDEO: video,
+            UsageMeter.CACHE_READ_AUDIO: self.cache_read_audio_tokens,
+            UsageMeter.CACHE_READ_IMAGE: self.cache_read_image_tokens,
+            UsageMeter.CACHE_READ_VIDEO: self.cache_read_video_tokens,
+        }
+
+    def _output_meters(self) -> dict[UsageMeter, int]:
+        text = _rest(
+            "output_tokens",
+            self.output_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            output_audio_tokens=self.output_audio_tokens,
+            output_image_tokens=self.output_image_tokens,
+            output_video_tokens=self.output_video_tokens,
+        )
+        return {
+            UsageMeter.OUTPUT: text,
+            UsageMeter.REASONING: self.reasoning_tokens,
+            UsageMeter.OUTPUT_AUDIO: self.output_audio_tokens,
+            UsageMeter.OUTPUT_IMAGE: self.output_image_tokens,
+            UsageMeter.OUTPUT_VIDEO: self.output_video_tokens,
+        }
+
+
+FIELDS = tuple(field.name for field in fields(Usage))
+"""The names of all counts, in the order of the class."""
+
+INPUT_METERS = frozenset(
+    meter for meter in UsageMeter if meter.value.startswith(("input", "cache_"))
+)
+"""The token meters that sum to `input_tokens`."""
+
+OUTPUT_METERS = frozenset({UsageMeter.REASONING} | {meter for meter in UsageMeter if meter.value.startswith("output")})
+"""The token meters that sum to `output_tokens`."""
+
+_UNITS = tuple(meter for meter in UsageMeter if meter not in INPUT_METERS | OUTPUT_METERS)
+
+
+def _rest(name: str, whole: int, **parts: int) -> int:
+    """Return what is left of `whole` without its parts, or say which parts exceed it."""
+    rest = whole - sum(parts.values())
+    if rest < 0:
+        said = " + ".join(f"{part} ({count})" for part, count in parts.items() if count)
+        msg = f"{said} exceeds {name} ({whole})"
+        raise InvalidUsageError(msg)
+    return rest
