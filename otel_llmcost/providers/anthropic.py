@@ -26,9 +26,7 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     """
     split = section(usage, "cache_creation")
     for_an_hour = count(split, "ephemeral_1h_input_tokens")
-    written = max(
-        count(usage, "cache_creation_input_tokens"), for_an_hour + count(split, "ephemeral_5m_input_tokens")
-    )
+    written = max(count(usage, "cache_creation_input_tokens"), for_an_hour + count(split, "ephemeral_5m_input_tokens"))
     cache_read = count(usage, "cache_read_input_tokens")
     return Usage(
         input_tokens=count(usage, "input_tokens") + cache_read + written,

@@ -104,7 +104,7 @@ def usage_or_fault(
 
 def decoded_events(payloads: Iterable[bytes]) -> list[Mapping[str, Any]]:
     """Return the events that are JSON objects, the others (such as `[DONE]`) left out."""
-    events = []
+    events: list[Mapping[str, Any]] = []
     for payload in payloads:
         try:
             event = json.loads(payload)

@@ -1,0 +1,87 @@
+"""Our own spans, as `call.to_attributes` writes them: read back to the very same `LLMCall`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from otel_llmcost import semconv
+from otel_llmcost.attribution import from_entries
+from otel_llmcost.call import ATTRIBUTE_OF, LLMCall
+from otel_llmcost.usage import Usage, UsageQuality
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_FIELD_OF: Final = {attribute: name for name, attribute in ATTRIBUTE_OF.items()}
+_COUNT_OF: Final = {attribute: name for name, attribute in semconv.USAGE_ATTRIBUTES.items()}
+
+
+def calls_in(payload: bytes) -> Iterator[LLMCall]:
+    """Decode the calls that an ExportTraceServiceRequest of ours tells of; other scopes are passed over.
+
+    Raises:
+        google.protobuf.message.DecodeError: The bytes are no such request.
+    """
+    request = ExportTraceServiceRequest.FromString(payload)
+    for of_resource in request.resource_spans:
+        resource = _values(of_resource.resource.attributes)
+        for of_scope in of_resource.scope_spans:
+            if of_scope.scope.name.startswith(semconv.SCOPE_PREFIX):
+                for span in of_scope.spans:
+                    yield call_from(span, resource, of_scope.scope.name, of_scope.scope.version)
+
+
+def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_version: str) -> LLMCall:
+    """Return the call that one of our spans tells of."""
+    said = _values(span.attributes)
+    fields = {name: said[attribute] for attribute, name in _FIELD_OF.items() if attribute in said}
+    call = LLMCall(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_span_id=span.parent_span_id.hex(),
+        started_at_ns=span.start_time_unix_nano,
+        duration_ns=max(span.end_time_unix_nano - span.start_time_unix_nano, 0),
+        provider=fields.pop("provider", ""),
+        usage=_usage(said),
+        usage_quality=UsageQuality(said.get(semconv.USAGE_QUALITY, UsageQuality.MISSING)),
+        attribution=from_entries(_own_entries(said)),
+        service_name=str(resource.get(semconv.SERVICE_NAME, "")),
+        service_version=str(resource.get(semconv.SERVICE_VERSION, "")),
+        finish_reason=",".join(said.get(semconv.GEN_AI_RESPONSE_FINISH_REASONS, ())),
+        scope_name=scope_name,
+        scope_version=scope_version,
+        **fields,
+    )
+    if (first := said.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)) is not None:
+        call.time_to_first_token_ns = round(first * 1e9)
+    return call
+
+
+def _own_entries(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key.startswith(semconv.ATTRIBUTION_PREFIX)}
+
+
+def _usage(said: Mapping[str, Any]) -> Usage | None:
+    counts = {name: said[attribute] for attribute, name in _COUNT_OF.items() if attribute in said}
+    if not counts:
+        return None
+    written = said.get(semconv.GEN_AI_USAGE_CACHE_WRITE, 0)
+    return Usage(**counts, cache_write_5m_tokens=written - counts.get("cache_write_1h_tokens", 0))
+
+
+def _values(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+    return {attribute.key: _value(attribute.value) for attribute in attributes}
+
+
+def _value(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return ""
+    if kind == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    return getattr(value, kind)
