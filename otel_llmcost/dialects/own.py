@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llmcost import semconv
-from otel_llmcost.attribution import from_entries
+from otel_llmcost.attribution import NOBODY, Attribution, from_entries
 from otel_llmcost.call import ATTRIBUTE_OF, LLMCall
 from otel_llmcost.usage import Usage, UsageQuality
 
@@ -49,7 +49,7 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
         provider=fields.pop("provider", ""),
         usage=_usage(said),
         usage_quality=UsageQuality(said.get(semconv.USAGE_QUALITY, UsageQuality.MISSING)),
-        attribution=from_entries(_own_entries(said)),
+        attribution=from_entries(_own_entries(said)).over(_of_resource(resource)),
         service_name=str(resource.get(semconv.SERVICE_NAME, "")),
         service_version=str(resource.get(semconv.SERVICE_VERSION, "")),
         finish_reason=",".join(said.get(semconv.GEN_AI_RESPONSE_FINISH_REASONS, ())),
@@ -60,6 +60,11 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
     if (first := said.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)) is not None:
         call.time_to_first_token_ns = round(first * 1e9)
     return call
+
+
+def _of_resource(resource: Mapping[str, Any]) -> Attribution:
+    environment = resource.get(semconv.DEPLOYMENT_ENVIRONMENT_NAME)
+    return Attribution(environment=str(environment)) if environment else NOBODY
 
 
 def _own_entries(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from otel_llmcost.attribution import Attribution, from_entries
+from otel_llmcost.semconv import ATTRIBUTION_ATTRIBUTES, TAGS_HEADER
 from otel_llmcost.spool import default_data_dir
 
 if TYPE_CHECKING:
@@ -67,12 +68,12 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         data_dir=default_data_dir(environ),
         endpoint=_parsed(environ, "LLMCOST_ENDPOINT", _url, ""),
         headers=_parsed(environ, "LLMCOST_HEADERS", _pairs, ()),
-        defaults=from_entries({f"llmcost.{name}": value for name, value in said.items()}),
+        defaults=from_entries({ATTRIBUTION_ATTRIBUTES[name]: value for name, value in said.items()}),
         trusts_incoming=_parsed(environ, "LLMCOST_TRUST_INCOMING", _switch, default=False),
-        tags_header=environ.get("LLMCOST_TAGS_HEADER", "x-llmcost-tags").lower(),
+        tags_header=environ.get("LLMCOST_TAGS_HEADER", TAGS_HEADER).lower(),
         max_queue_size=_parsed(environ, "LLMCOST_MAX_QUEUE_SIZE", _positive, 65_536),
         max_spool_bytes=_parsed(environ, "LLMCOST_SPOOL_MAX_BYTES", _positive, 1024 * 1024 * 1024),
-        fsync=_parsed(environ, "LLMCOST_SPOOL_FSYNC", _fsync, cast("FsyncPolicy", "seal")),
+        fsync=_parsed(environ, "LLMCOST_SPOOL_FSYNC", _fsync, "seal"),
         max_features=_parsed(environ, "LLMCOST_MAX_FEATURES", _positive, 1_000),
         max_tenants=_parsed(environ, "LLMCOST_MAX_TENANTS", _positive, 10_000),
         shows_summary=_parsed(environ, "LLMCOST_SUMMARY", _switch, default=True),

@@ -1,0 +1,215 @@
+"""The path of a finished call out of the application: queue, worker, delivery.
+
+`put` costs the application an append to a lock-free queue. One daemon thread, started by the first call, encodes
+batches and delivers them; it lingers a tenth of a second so that a busy process writes a few large frames. What
+cannot be delivered waits, bounded, and is counted when it must be dropped. Nothing here raises into the application.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.errors import LLMCostError
+from otel_llmcost.spool import Frame
+from otel_llmcost.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.util.types import AttributeValue
+
+    from otel_llmcost.call import LLMCall
+    from otel_llmcost.telemetry.delivery import Delivery
+    from otel_llmcost.telemetry.settings import Settings
+
+_log: Final = logging.getLogger("otel_llmcost")
+
+LINGER_S: Final = 0.1
+RETRY_S: Final = 1.0
+MAX_BATCH: Final = 2_000
+EXIT_TIMEOUT_S: Final = 5.0
+
+_Item = tuple["LLMCall", "Mapping[str, AttributeValue]"]
+
+
+class Pipeline:
+    """Takes finished calls and sees that they arrive.
+
+    Args:
+        settings: Limits and where calls go.
+        resource: Gives the attributes of this process, asked for with the first batch.
+        delivery: Where they go instead of where the settings say; for tests.
+
+    Attributes:
+        taken: Calls put, `named` those of them with a feature.
+        dropped: Calls that could not be kept, by reason.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        resource: Callable[[], Mapping[str, AttributeValue]],
+        delivery: Delivery | None = None,
+    ) -> None:
+        self._settings, self._resource = settings, resource
+        self._delivery = delivery
+        self._metrics = Metrics()
+        self.taken = self.named = 0
+        self.dropped: Counter[str] = Counter()
+        self._last_fault = ""
+        self._reset()
+
+    # --- the application's side ---
+
+    def put(self, call: LLMCall, attributes: Mapping[str, AttributeValue]) -> None:
+        """Take a finished call. Never blocks, never raises; safe in a signal handler and in `__del__`."""
+        self.taken += 1
+        if call.attribution.feature:
+            self.named += 1
+        if self._queue.qsize() >= self._settings.max_queue_size:
+            self.dropped["queue_full"] += 1
+            return
+        self._queue.put((call, attributes))
+        if self._worker is None:
+            self._start()
+
+    def flush(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
+        """Wait until what was put before has been delivered, and return whether it has."""
+        if not self.taken:
+            return True
+        if self._worker is None or not self._worker.is_alive():
+            self._work_off(closing=True)
+            return not self._waiting
+        done = threading.Event()
+        self._queue.put(done)
+        return done.wait(timeout_s) and not self._waiting
+
+    def close(self) -> None:
+        """Deliver what is left, seal it, and say what had to be dropped."""
+        if not self.flush():
+            self._work_off(closing=True)
+        if self._delivery is not None:
+            try:
+                self._delivery.close()
+            except LLMCostError as error:
+                self._last_fault = str(error)
+        lost = sum(calls for _, calls in self._waiting)
+        self._waiting.clear()
+        if lost:
+            self.dropped["undelivered"] += lost
+        if self.dropped:
+            _log.warning("%d calls could not be kept: %s", sum(self.dropped.values()), self._last_fault or "queue full")
+
+    def after_fork(self) -> None:
+        """Start afresh in a forked child: what was in flight belongs to the parent."""
+        if self._delivery is not None:
+            self._delivery.forget()
+        self.taken = self.named = 0
+        self.dropped.clear()
+        self._reset()
+
+    def _reset(self) -> None:
+        # SimpleQueue.put is reentrant: the garbage collector and signal handlers may finish a call at any moment.
+        self._queue: queue.SimpleQueue[_Item | threading.Event] = queue.SimpleQueue()
+        self._waiting: deque[tuple[Frame, int]] = deque()
+        self._worker: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+        self._work_lock = threading.Lock()
+
+    def _start(self) -> None:
+        if not self._start_lock.acquire(blocking=False):
+            return  # another thread is at it
+        try:
+            if self._worker is None:
+                worker = threading.Thread(target=self._run, name="llmcost", daemon=True)
+                worker.start()
+                self._worker = worker
+        except RuntimeError:  # the interpreter is shutting down; `close` does the work itself
+            pass
+        finally:
+            self._start_lock.release()
+
+    # --- the worker's side ---
+
+    def _run(self) -> None:
+        mine = self._queue
+        while True:
+            try:
+                item = mine.get(timeout=RETRY_S if self._waiting else 30.0)
+            except queue.Empty:
+                self._work_off()
+                continue
+            if not isinstance(item, threading.Event):
+                time.sleep(LINGER_S)
+            self._work_off(item)
+
+    def _work_off(self, first: _Item | threading.Event | None = None, *, closing: bool = False) -> None:
+        """Encode and deliver everything that is queued, then tell those who wait for it."""
+        waiters: list[threading.Event] = []
+        if not self._work_lock.acquire(timeout=EXIT_TIMEOUT_S):
+            return  # a signal handler interrupted the very work that it asks for
+        try:
+            while batch := self._batch(first, waiters):
+                first = None
+                self._encode(batch)
+            self._deliver(closing=closing)
+        except Exception as error:  # noqa: BLE001 - the worker outlives every fault, and the application never sees one
+            self._fault(f"{type(error).__name__}: {error}")
+        finally:
+            self._work_lock.release()
+            for waiter in waiters:
+                waiter.set()
+
+    def _batch(self, first: _Item | threading.Event | None, waiters: list[threading.Event]) -> list[_Item]:
+        batch: list[_Item] = []
+        item = first
+        while len(batch) < MAX_BATCH:
+            if isinstance(item, threading.Event):
+                waiters.append(item)
+            elif item is not None:
+                batch.append(item)
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+        else:
+            self._queue.put(item) if item is not None else None
+        return batch
+
+    def _encode(self, batch: list[_Item]) -> None:
+        from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
+
+        self._metrics.record(batch, self.dropped)
+        self._waiting.append((Frame(time.time_ns(), encoded(batch, self._resource())), len(batch)))
+        while sum(calls for _, calls in self._waiting) > self._settings.max_queue_size:
+            self.dropped["undelivered"] += self._waiting.popleft()[1]
+
+    def _deliver(self, *, closing: bool) -> None:
+        from otel_llmcost.telemetry.delivery import RefusedError, delivery_for
+
+        if self._delivery is None:
+            self._delivery = delivery_for(self._settings)
+        while self._waiting:
+            frame, calls = self._waiting[0]
+            try:
+                self._delivery.deliver(frame)
+            except RefusedError as error:
+                self.dropped["refused"] += calls
+                self._fault(str(error))
+            except LLMCostError as error:
+                self._fault(str(error))
+                return
+            self._waiting.popleft()
+        if not closing:
+            self._delivery.tend(time.time_ns())
+
+    def _fault(self, message: str) -> None:
+        """Say what is wrong, once as long as it stays the same."""
+        if message != self._last_fault:
+            self._last_fault = message
+            _log.warning("%s", message)

@@ -1,0 +1,174 @@
+"""The one runtime of a process: its settings, its pipeline, and its ties to the process and to OpenTelemetry."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+from opentelemetry import trace
+
+from otel_llmcost.attribution import DailyCap
+from otel_llmcost.telemetry.origin import Served
+from otel_llmcost.telemetry.pipeline import Pipeline
+from otel_llmcost.telemetry.settings import Settings, settings_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.trace import TracerProvider
+    from opentelemetry.util.types import AttributeValue
+
+_log: Final = logging.getLogger("otel_llmcost")
+
+
+class Runtime:
+    """What the instrumentation needs of the process.
+
+    Args:
+        settings: From the environment.
+        tracer_provider: Where spans go; None means the global one, also one that is set later.
+
+    Attributes:
+        pipeline: Takes finished calls.
+        served: The requests being served.
+        features: Admits features of a day; tenants likewise.
+    """
+
+    def __init__(self, settings: Settings, tracer_provider: TracerProvider | None = None) -> None:
+        self.settings = settings
+        self.tracer_provider = tracer_provider
+        self._resource: Mapping[str, AttributeValue] | None = None
+        self.pipeline = Pipeline(settings, self._resource_attributes)
+        self.served = Served()
+        self.features = DailyCap(settings.max_features, "feature_overflow")
+        self.tenants = DailyCap(settings.max_tenants, "tenant_overflow")
+        self._attached: set[int] = set()
+
+    def attach(self, provider: object) -> None:
+        """Add our span processor to an SDK provider, once; any other is left alone."""
+        add = getattr(provider, "add_span_processor", None)
+        if add is None or id(provider) in self._attached:
+            return
+        from otel_llmcost.telemetry.processor import LLMCostSpanProcessor  # the SDK is there, since its provider is
+
+        add(LLMCostSpanProcessor(self.pipeline, self.served))
+        self._attached.add(id(provider))
+
+    def close(self) -> None:
+        """Deliver what is left and say so."""
+        self.pipeline.close()
+        try:
+            if self.settings.shows_summary and sys.stderr.isatty() and (line := self.summary()):
+                sys.stderr.write(line + "\n")
+        except (OSError, ValueError, AttributeError):  # stderr is closed or gone
+            pass
+
+    def summary(self) -> str:
+        """Return what a terminal sees at exit, empty if there were no calls."""
+        pipeline = self.pipeline
+        if not pipeline.taken:
+            return ""
+        share = 100 * pipeline.named // pipeline.taken
+        where = self.settings.endpoint or f"{self.settings.spool_dir} (`llmcost report` prices them)"
+        return f"llmcost: {pipeline.taken} calls, {share}% named, in {where}"
+
+    def _resource_attributes(self) -> Mapping[str, AttributeValue]:
+        if self._resource is None:
+            from opentelemetry.sdk.resources import Resource
+
+            found = getattr(self.tracer_provider or trace.get_tracer_provider(), "resource", None)
+            self._resource = dict((found if isinstance(found, Resource) else Resource.create()).attributes)
+        return self._resource
+
+
+_current: Runtime | None = None
+_lock: Final = threading.Lock()
+
+
+def started(tracer_provider: TracerProvider | None = None) -> Runtime:
+    """Return the runtime of this process, started by the first call.
+
+    Args:
+        tracer_provider: Where spans go; of the first call, None for the global one.
+    """
+    global _current  # noqa: PLW0603 - one process, one spool segment, one exit
+    with _lock:
+        if _current is None:
+            _current = Runtime(settings_from(os.environ), tracer_provider)
+            _tie_to_process(_current)
+            _watch_providers()
+        _current.attach(tracer_provider or trace.get_tracer_provider())
+        return _current
+
+
+def current() -> Runtime | None:
+    """Return the runtime, None if it has not been started."""
+    return _current
+
+
+def stop() -> None:
+    """Deliver what is left and forget the runtime; the next `started` reads the environment anew."""
+    global _current  # noqa: PLW0603
+    with _lock:
+        runtime, _current = _current, None
+    if runtime is not None:
+        runtime.pipeline.close()
+
+
+def _tie_to_process(runtime: Runtime) -> None:
+    global _is_tied  # noqa: PLW0603 - ties to a process cannot be undone, so they are made once
+    if _is_tied:
+        return
+    _is_tied = True
+    atexit.register(_at_exit)
+    os.register_at_fork(after_in_child=_after_fork)
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _on_sigterm)
+
+
+_is_tied = False
+
+
+def _at_exit() -> None:
+    if _current is not None:
+        _current.close()
+
+
+def _on_sigterm(number: int, _frame: object) -> None:
+    """Deliver what is queued, then die as if we had not been here. An application's own handler replaces this one."""
+    if _current is not None:
+        _current.pipeline.close()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _after_fork() -> None:
+    if _current is None:
+        return
+    _current.pipeline.after_fork()
+    if "multiprocessing.util" in sys.modules:  # its children end without atexit
+        from multiprocessing.util import Finalize
+
+        Finalize(None, _at_exit, exitpriority=10)
+
+
+def _watch_providers() -> None:
+    """Attach to a global provider that is set after us, as an application without a distro does."""
+    if isinstance(trace.set_tracer_provider, wrapt.ObjectProxy):
+        return
+
+    def attach_too(wrapped: Any, _instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        wrapped(*args, **kwargs)
+        if _current is not None:
+            try:
+                _current.attach(trace.get_tracer_provider())
+            except Exception as error:  # noqa: BLE001 - the application's own start-up goes on
+                _log.warning("spans are not stamped: %s", error)
+
+    wrapt.wrap_function_wrapper("opentelemetry.trace", "set_tracer_provider", attach_too)
