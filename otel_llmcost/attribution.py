@@ -215,7 +215,7 @@ class attribution:  # noqa: N801 - read as a statement: `with attribution(team="
         propagate: Whether the names travel to other services of yours as W3C baggage. They never reach a provider.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords only, one for each field
         self,
         *,
         feature: str | None = None,
@@ -284,7 +284,7 @@ class attribution:  # noqa: N801 - read as a statement: `with attribution(team="
 class feature(attribution):  # noqa: N801 - read as a statement: `with feature("search"):`
     """Names the feature that pays: `with feature("search", team="growth"):`, or as a decorator."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keywords only, one for each field
         self,
         name: str,
         *,
@@ -382,7 +382,7 @@ def current_request(ctx: Context | None = None) -> request | None:
 def _attributed(ctx: Context, said: Attribution, *, propagate: bool) -> Context:
     """Return `ctx` with `said` over what it said before."""
     merged = said.over(current(ctx))
-    entries = {key: value for key, value in _inside(baggage.get_all(ctx), ctx).items()}
+    entries = dict(_inside(baggage.get_all(ctx), ctx))
     if propagate:
         entries |= {_baggage_key(key): value for key, value in said.entries().items()}
     return _hold(ctx, merged, entries)

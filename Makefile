@@ -1,0 +1,113 @@
+# What one types here. `make help` lists it; every target first makes what it needs.
+#
+# .venv         all that work on the code needs, at the versions of constraints.txt
+# .venv-oldest  the oldest SDKs that pyproject.toml admits, at the versions of constraints-oldest.txt
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+JOBS ?= 2
+ARGS ?=
+
+VENV := .venv
+OLDEST := .venv-oldest
+BIN := $(VENV)/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+PINS := pyproject.toml constraints.txt
+
+## demo: run a small real app against a simulated provider and show what each feature cost
+.PHONY: demo
+demo: $(VENV)/.demo
+	@$(BIN)/llmcost demo $(ARGS)
+
+## test: run every test; ARGS="-k name" picks some
+.PHONY: test
+test: $(VENV)/.dev
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+## test-oldest: run the tests of the instrumentation on the oldest SDKs that we declare
+.PHONY: test-oldest
+test-oldest: $(OLDEST)/.test
+	@$(OLDEST)/bin/pytest tests/instrument $(ARGS)
+
+## lint: check format, rules, types, floors and sizes
+.PHONY: lint
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --quiet tests/unit/test_tidy.py
+
+## fmt: format the code
+.PHONY: fmt
+fmt: $(VENV)/.dev
+	$(BIN)/ruff format .
+
+## fix: format the code and repair what the linter can
+.PHONY: fix
+fix: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## types: check the types
+.PHONY: types
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+## bench: measure what we cost, beside others, in the same run
+.PHONY: bench
+bench: $(VENV)/.dev
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+## dashboards: generate Grafana's dashboards and alert rules from their Python
+.PHONY: dashboards
+dashboards: $(VENV)/.dev
+	@if [ -e dashboards/__main__.py ]; then $(BIN)/python -m dashboards $(ARGS); \
+	else echo 'dashboards/ holds no builder yet: nothing was generated'; fi
+
+## up: start everything, by compose where a Docker engine answers, else in one process
+.PHONY: up
+up:
+	@if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then docker compose up --build; \
+	else $(MAKE) --no-print-directory up-local; fi
+
+.PHONY: up-local
+up-local: $(VENV)/.demo
+	@$(BIN)/llmcost up $(ARGS)
+
+## clean: remove what was made here
+.PHONY: clean
+clean:
+	rm -rf $(VENV) $(OLDEST) dist .build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@awk -F': ' '/^## / { printf "  make %-12s %s\n", substr($$1, 4), $$2 }' $(MAKEFILE_LIST)
+
+# --- environments, made again when the pins change ---
+
+$(VENV)/.dev: $(PINS) | $(BIN)/python
+	@echo 'Installing what work on the code needs into $(VENV): a minute or two, once'
+	@$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.demo: $(PINS) | $(BIN)/python
+	@echo 'Installing what the demo needs into $(VENV): a minute, once'
+	@$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e '.[demo]'
+	@touch $@
+
+$(OLDEST)/.test: $(PINS) constraints-oldest.txt | $(OLDEST)/bin/python
+	@echo 'Installing the oldest SDKs into $(OLDEST)'
+	@awk -F== 'NR == FNR { old[$$1] } NR == FNR || !($$1 in old)' constraints-oldest.txt constraints.txt > $(OLDEST)/constraints.txt
+	@$(OLDEST)/bin/python $(PIP_INSTALL) -c $(OLDEST)/constraints.txt -e '.[test]' openai anthropic
+	@touch $@
+
+%/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, and $(PYTHON) is not: name one by make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $* || { rm -rf $*; exit 1; }
