@@ -1,0 +1,182 @@
+"""The ledger in ClickHouse: embedded (chDB) or a server, with the same SQL and the same answers.
+
+A call is its key and a rollup is a function of the calls: writing a call twice, in other batches or by other
+collectors changes nothing, so every failure is answered by writing again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from otel_llmcost.errors import ConfigError
+from otel_llmcost.store import derive as _derive
+from otel_llmcost.store import dsn as _dsn
+from otel_llmcost.store import migrate as _migrate
+from otel_llmcost.store import writer as _writer
+from otel_llmcost.store.migrate import Migration
+from otel_llmcost.store.rows import PricedCall, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from otel_llmcost.store.engine import Engine
+
+__all__ = ["DEFAULT_RETENTION_DAYS", "Migration", "PricedCall", "Refused", "Rows", "Store", "connect"]
+
+DEFAULT_RETENTION_DAYS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The answer to a query.
+
+    Attributes:
+        names: The columns.
+        types: Their ClickHouse types, such as `Decimal(38, 12)`.
+        rows: Their values as Python has them: Decimal, datetime in UTC, str, int, None.
+    """
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+    def __iter__(self) -> Iterator[tuple[object, ...]]:
+        """Iterate over the rows."""
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    def dicts(self) -> list[dict[str, object]]:
+        """Return each row by the names of its columns."""
+        return [dict(zip(self.names, row, strict=True)) for row in self.rows]
+
+
+class Store:
+    """An open store. Threads may share it; close it when done, best as a context manager.
+
+    Attributes:
+        location: The DSN as it may be shown, without a password.
+        refused: How many rows were set aside, by kind (see `Refused`).
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        location: str,
+        retention_days: int,
+        clock_ns: Callable[[], int],
+        on_refused: Callable[[Sequence[Refused]], None] | None,
+    ) -> None:
+        self.location = location
+        self.refused: Counter[str] = Counter()
+        self._engine, self._clock_ns, self._on_refused = engine, clock_ns, on_refused
+        self._layout = _migrate.Layout(
+            database=engine.database, embedded=engine.embedded, retention_days=retention_days
+        )
+
+    def plan(self) -> tuple[Migration, ...]:
+        """Return the migrations that this database has not had, with the SQL that each would run."""
+        return _migrate.pending(self._engine, _migrate.load(self._layout))
+
+    def migrate(self) -> tuple[Migration, ...]:
+        """Bring the schema up to date and return what was applied. Safe to run again at any time."""
+        return _migrate.migrate(self._engine, self._layout, _migrate.load(self._layout))
+
+    def write(self, calls: Sequence[PricedCall]) -> int:
+        """Write calls and return how many the store took; a call that it already has counts as taken.
+
+        A row that cannot be stored is set aside, counted in `refused` and handed to `on_refused`; it never keeps
+        the others out.
+
+        Raises:
+            StoreUnreachableError: Write the same again later. What had arrived does not count twice.
+            StoreRefusedError: The whole batch is refused, for a reason that lies not in its rows.
+        """
+        written, refused = _writer.write(
+            self._engine, calls, now_ns=self._clock_ns(), retention_days=self._layout.retention_days
+        )
+        if refused:
+            self.refused.update(row.kind for row in refused)
+            if self._on_refused is not None:
+                self._on_refused(refused)
+        return written
+
+    def derive(self) -> None:
+        """Bring every rollup up to date with what was written before. A server also does so by itself, in time."""
+        _derive.derive(self._engine)
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Rows:
+        """Return the rows of a query.
+
+        Args:
+            sql: One SELECT, with its values as `{name:Type}` parameters.
+            parameters: The values by name.
+        """
+        result = self._engine.query(sql, parameters)
+        return Rows(
+            tuple(result.column_names),
+            tuple(kind.name for kind in result.column_types),
+            tuple(tuple(row) for row in result.result_rows),
+        )
+
+    def query_bytes(self, sql: str, parameters: Mapping[str, object] | None = None, *, form: str) -> bytes:
+        """Return the answer to a query in a format of ClickHouse's own, such as `JSON` or `CSVWithNames`."""
+        return self._engine.raw(sql, parameters, form)
+
+    def close(self) -> None:
+        """End the connection; an embedded store gives up its directory."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+
+def connect(
+    dsn: str,
+    *,
+    retention_days: int = DEFAULT_RETENTION_DAYS,
+    clock_ns: Callable[[], int] = time.time_ns,
+    on_refused: Callable[[Sequence[Refused]], None] | None = None,
+) -> Store:
+    """Open the store that a DSN names. It is not migrated by this.
+
+    Args:
+        dsn: `chdb:///absolute/directory`, `chdb://memory`, `clickhouse://user:password@host:8123/database`, or
+            `clickhouses://` for TLS.
+        retention_days: Days for which calls are kept, at least 1; older ones are refused.
+        clock_ns: Tells the present in Unix nanoseconds.
+        on_refused: Called after a write with the rows that were set aside.
+
+    Raises:
+        ConfigError: The DSN or the retention cannot be used.
+        StoreUnreachableError: Nobody answers there.
+        StoreRefusedError: The server does not let us in.
+        StoreError: The embedded directory is in use, unwritable or damaged.
+    """
+    if retention_days < 1:
+        msg = f"retention_days is {retention_days}; give at least 1"
+        raise ConfigError(msg)
+    target = _dsn.parse(dsn)
+    from otel_llmcost.store.engine import Connection
+
+    return Store(
+        Connection(target),
+        location=str(target),
+        retention_days=retention_days,
+        clock_ns=clock_ns,
+        on_refused=on_refused,
+    )

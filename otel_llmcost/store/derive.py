@@ -1,0 +1,37 @@
+"""Derivation: a rollup is a function of the calls of an hour, computed whole for every hour that was touched.
+
+The same SQL runs here, at the owner's call, and on a server by itself (migration 0006). Both may run at once: the
+newest derivation of an hour is the one that counts, and an hour stays due for a minute after it was touched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from otel_llmcost.store.engine import Engine
+
+ROLLUPS: Final = ("spend_hourly", "session_spend")
+"""Every rollup R has R_log, R_due and R_derivation."""
+
+_DERIVE: Final = "INSERT INTO {rollup}_log SELECT * FROM {rollup}_derivation"
+_STILL_DUE: Final = "SELECT count() FROM {rollup}_due WHERE derived_at < {{began:DateTime64(6, 'UTC')}}"
+_ONE_BLOCK: Final = {
+    # One block of a derivation, so that an hour becomes visible whole or not at all. As in migration 0006.
+    "min_insert_block_size_rows": 1_000_000_000_000,
+    "min_insert_block_size_bytes": 0,
+    "max_insert_threads": 1,
+    "max_partitions_per_insert_block": 0,
+    # The rows of an hour and the mark that it was derived have to come from the same state.
+    "enable_shared_storage_snapshot_in_query": 1,
+    "join_use_nulls": 0,
+}
+
+
+def derive(engine: Engine) -> None:
+    """Bring every rollup up to date with what was written before."""
+    began = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
+    for rollup in ROLLUPS:
+        still_due = _STILL_DUE.format(rollup=rollup)
+        while engine.query(still_due, {"began": began}).result_rows[0][0]:
+            engine.command(_DERIVE.format(rollup=rollup), _ONE_BLOCK)

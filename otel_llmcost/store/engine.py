@@ -1,0 +1,255 @@
+"""One connection to a ClickHouse engine, embedded or over HTTP, that raises only errors of ours."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from otel_llmcost.errors import ConfigError, StoreError, StoreRefusedError, StoreUnreachableError
+from otel_llmcost.store import owner
+from otel_llmcost.store.dsn import Embedded, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from clickhouse_connect.driver.client import Client
+    from clickhouse_connect.driver.exceptions import Error
+    from clickhouse_connect.driver.query import QueryResult
+
+
+class RowsRefusedError(StoreRefusedError):
+    """Permanent, and perhaps the fault of some rows only: the others may be accepted without them."""
+
+
+RETRYABLE_CODES: Final = frozenset(
+    {
+        3,  # UNEXPECTED_END_OF_FILE
+        159,  # TIMEOUT_EXCEEDED
+        202,  # TOO_MANY_SIMULTANEOUS_QUERIES
+        203,  # NO_FREE_CONNECTION
+        209,  # SOCKET_TIMEOUT
+        210,  # NETWORK_ERROR
+        225,  # NO_ZOOKEEPER
+        236,  # ABORTED
+        241,  # MEMORY_LIMIT_EXCEEDED
+        242,  # TABLE_IS_READ_ONLY
+        243,  # NOT_ENOUGH_SPACE
+        252,  # TOO_MANY_PARTS
+        279,  # ALL_CONNECTION_TRIES_FAILED
+        285,  # TOO_FEW_LIVE_REPLICAS
+        286,  # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
+        319,  # UNKNOWN_STATUS_OF_INSERT
+        394,  # QUERY_WAS_CANCELLED
+        425,  # SYSTEM_ERROR
+        439,  # CANNOT_SCHEDULE_TASK
+        999,  # KEEPER_EXCEPTION
+    }
+)
+"""Engine errors that pass by themselves."""
+
+ROW_CODES: Final = frozenset(
+    {
+        6,  # CANNOT_PARSE_TEXT
+        26,  # CANNOT_PARSE_QUOTED_STRING
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        33,  # CANNOT_READ_ALL_DATA
+        38,  # CANNOT_PARSE_DATE
+        41,  # CANNOT_PARSE_DATETIME
+        53,  # TYPE_MISMATCH
+        69,  # ARGUMENT_OUT_OF_BOUND
+        70,  # CANNOT_CONVERT_TYPE
+        72,  # CANNOT_PARSE_NUMBER
+        117,  # INCORRECT_DATA
+        131,  # TOO_LARGE_STRING_SIZE
+        321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+        407,  # DECIMAL_OVERFLOW
+        469,  # VIOLATED_CONSTRAINT
+    }
+)
+"""Engine errors that single rows of an insert can cause."""
+
+_UNMIGRATED_CODES: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
+
+
+class Engine(Protocol):
+    """What the rest of the store needs of a connection."""
+
+    embedded: bool
+    database: str
+
+    def command(self, sql: str, settings: Mapping[str, object] | None = None) -> object:
+        """Run one statement and return its only value, if it has one."""
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
+        """Return the rows of a query whose values are `{name:Type}` parameters."""
+
+    def raw(self, sql: str, parameters: Mapping[str, object] | None, form: str) -> bytes:
+        """Return the answer to a query in one of ClickHouse's own formats."""
+
+    def insert(
+        self, table: str, names: Sequence[str], columns: Sequence[Sequence[object]], settings: Mapping[str, object]
+    ) -> None:
+        """Insert rows given by column."""
+
+    def use_database(self) -> bool:
+        """Make the store's database the current one and tell whether it exists."""
+
+    def close(self) -> None:
+        """End the connection and give back what it holds."""
+
+
+class Connection:
+    """An `Engine` over clickhouse-connect. Threads may share it.
+
+    Args:
+        target: Where to.
+
+    Raises:
+        StoreError: The embedded directory cannot be used.
+        StoreUnreachableError: Nobody answers.
+        StoreRefusedError: The server does not let us in.
+    """
+
+    def __init__(self, target: Embedded | Server) -> None:
+        self.embedded = isinstance(target, Embedded)
+        self.database = target.database
+        self._target = target
+        self._types: dict[str, Sequence[object]] = {}
+        self._owned = owner.acquire(target.directory) if isinstance(target, Embedded) else None
+        try:
+            self._client = self._open()
+            self.use_database()
+        except BaseException:
+            self._release()
+            raise
+
+    def _open(self) -> Client:
+        try:
+            from clickhouse_connect.driver import create_client
+        except ImportError as exc:
+            msg = 'the store needs clickhouse-connect: pip install "otel-llmcost[clickhouse]"'
+            raise ConfigError(msg) from exc
+        target = self._target
+        if isinstance(target, Embedded):
+            return self._open_embedded()
+        options: dict[str, Any] = dict(target.options)
+        with self._translated():
+            return create_client(
+                interface="https" if target.secure else "http",
+                host=target.host,
+                port=target.port,
+                username=target.username,
+                password=target.password,
+                autogenerate_session_id=False,  # a session would let one query run at a time
+                show_clickhouse_errors="scrub",
+                **options,
+            )
+
+    def _open_embedded(self) -> Client:
+        from clickhouse_connect.driver import create_client
+        from clickhouse_connect.driver.exceptions import Error
+
+        try:
+            return create_client(interface="chdb", path=self._owned, show_clickhouse_errors="scrub")
+        except ImportError as exc:
+            msg = 'a chdb:// store needs chDB: pip install "otel-llmcost[embedded]"'
+            raise ConfigError(msg) from exc
+        except Error as exc:
+            msg = (
+                f"the embedded store {self._owned} cannot be opened ({_first_line(exc)}); "
+                "its files may be damaged: move the directory away or restore it from a backup"
+            )
+            raise StoreError(msg) from exc
+
+    def use_database(self) -> bool:
+        """Make the store's database the current one and tell whether it exists."""
+        rows = self.query(
+            "SELECT count() FROM system.databases WHERE name = {name:String}", {"name": self.database}
+        ).result_rows
+        if exists := bool(rows[0][0]):
+            self._client.database = self.database
+        return exists
+
+    def command(self, sql: str, settings: Mapping[str, object] | None = None) -> object:
+        """Run one statement and return its only value, if it has one."""
+        with self._translated():
+            return self._client.command(sql, settings=dict(settings or {}))
+
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
+        """Return the rows of a query whose values are `{name:Type}` parameters."""
+        with self._translated():
+            return self._client.query(sql, parameters=dict(parameters or {}))
+
+    def raw(self, sql: str, parameters: Mapping[str, object] | None, form: str) -> bytes:
+        """Return the answer to a query in one of ClickHouse's own formats."""
+        with self._translated():
+            return self._client.raw_query(sql, parameters=dict(parameters or {}), fmt=form)
+
+    def insert(
+        self, table: str, names: Sequence[str], columns: Sequence[Sequence[object]], settings: Mapping[str, object]
+    ) -> None:
+        """Insert rows given by column. A client that sends the same insert twice does no harm: rows are their keys.
+
+        Raises:
+            RowsRefusedError: Some of the rows may be at fault.
+        """
+        with self._translated():
+            # A context of its own for each insert, so that threads can share the connection; types are asked for once.
+            context = self._client.create_insert_context(
+                table,
+                column_names=names,
+                column_types=self._types.get(table),  # type: ignore[arg-type]  # what it gave us before
+                column_oriented=True,
+                settings=dict(settings),
+            )
+            self._types[table] = context.column_types
+            try:
+                context.data = columns
+                self._client.data_insert(context)
+            except (ValueError, TypeError, ArithmeticError, AttributeError, LookupError) as exc:
+                msg = f"a row of {table} cannot be encoded: {_first_line(exc)}"
+                raise RowsRefusedError(msg) from exc
+
+    def close(self) -> None:
+        """End the connection and give back what it holds."""
+        self._client.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._owned is not None:
+            owner.release(self._owned)
+            self._owned = None
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        from clickhouse_connect.driver.exceptions import Error
+
+        try:
+            yield
+        except Error as exc:
+            raise self._error_of(exc) from exc
+        except OSError as exc:
+            msg = f"{self._target} cannot be reached: {_first_line(exc)}"
+            raise StoreUnreachableError(msg) from exc
+
+    def _error_of(self, exc: Error) -> StoreError:
+        """Return the error of ours for one of the client's: retryable or permanent, never in between."""
+        from clickhouse_connect.driver.exceptions import DataError, OperationalError
+
+        said, code = _first_line(exc), exc.code
+        if code in RETRYABLE_CODES:
+            return StoreUnreachableError(f"{self._target} cannot answer now: {said}")
+        if code in ROW_CODES or (code is None and isinstance(exc, DataError)):
+            return RowsRefusedError(f"{self._target} refuses: {said}")
+        if code in _UNMIGRATED_CODES:
+            return StoreRefusedError(f"{self._target} lacks a table: run `llmcost migrate` ({said})")
+        if code is None and isinstance(exc, OperationalError):
+            return StoreUnreachableError(f"{self._target} cannot be reached: {said}; check host, port and network")
+        return StoreRefusedError(f"{self._target} refuses: {said}")
+
+
+def _first_line(exc: BaseException) -> str:
+    """Return what an exception says as one line of at most 300 characters."""
+    return " ".join(str(exc).split())[:300] or type(exc).__name__

@@ -1,0 +1,139 @@
+"""Migrations: numbered SQL files, applied in order, forwards only, and known by the checksum of their text.
+
+Rule 1: a file is written once for every kind of engine; `{on_cluster}` and the like are filled in on the way, and
+the checksum is that of the file as it stands. Rule 2: ClickHouse has no transactions over DDL, so a file is noted
+only after its last statement, and each statement can run again after a crash. Rule 3: what was applied never changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.errors import StoreRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.resources.abc import Traversable
+
+    from otel_llmcost.store.engine import Engine
+
+_FILE: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
+_PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
+_SERVER_ONLY: Final = re.compile(r"^-- Only: server\b", re.MULTILINE)
+
+_CREATE_DATABASE: Final = "CREATE DATABASE IF NOT EXISTS {database} {on_cluster} ENGINE = Atomic"
+_APPLIED: Final = "SELECT version, name, checksum FROM schema_migrations FINAL ORDER BY version"
+_COLUMNS: Final = ("version", "name", "checksum")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What one canonical text is rendered for.
+
+    Attributes:
+        database: The database of all tables.
+        embedded: Whether the engine lives in this process, where nothing is derived unless asked.
+        retention_days: Days for which calls are kept.
+        cluster: The name of the ClickHouse cluster, empty for a single node.
+    """
+
+    database: str
+    embedded: bool
+    retention_days: int
+    cluster: str = ""
+
+    def render(self, text: str) -> str:
+        """Return canonical SQL as this layout needs it; `{name:Type}` parameters stay."""
+        values = {
+            "database": self.database,
+            "on_cluster": f"ON CLUSTER '{self.cluster}'" if self.cluster else "",
+            "replicated": "Replicated" if self.cluster else "",
+            "retention_days": str(self.retention_days),
+        }
+        return re.sub(r" +$", "", _PLACEHOLDER.sub(lambda match: values[match[1]], text), flags=re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One migration file.
+
+    Attributes:
+        version: Its number.
+        name: Its file name.
+        checksum: sha256 of its canonical text, in hex.
+        statements: What it runs, rendered; empty where the layout has no need of it.
+    """
+
+    version: int
+    name: str
+    checksum: str
+    statements: tuple[str, ...]
+
+
+def load(layout: Layout, directory: Traversable | None = None) -> tuple[Migration, ...]:
+    """Return all migrations for `layout`, in order, from `directory` or else from this package."""
+    directory = directory or resources.files(__package__) / "migrations"
+    files = sorted(
+        (entry for entry in directory.iterdir() if _FILE.fullmatch(entry.name)), key=lambda entry: entry.name
+    )
+    return tuple(_read(file, layout) for file in files)
+
+
+def pending(engine: Engine, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
+    """Return the migrations that this database has not had.
+
+    Raises:
+        StoreRefusedError: An applied file was edited, or the database has had migrations that we do not know.
+    """
+    if not engine.use_database() or not engine.command("EXISTS TABLE schema_migrations"):
+        return tuple(migrations)
+    known = {migration.version: migration for migration in migrations}
+    last = 0
+    for version, name, checksum in engine.query(_APPLIED).result_rows:
+        last = version
+        if version not in known:
+            msg = f"database {engine.database} has had {name}, which this otel-llmcost does not know; upgrade it"
+            raise StoreRefusedError(msg)
+        if known[version].checksum != checksum:
+            msg = (
+                f"migration {known[version].name} was edited after it had been applied "
+                f"(applied {checksum[:12]}, file {known[version].checksum[:12]}); restore the file and add a new one"
+            )
+            raise StoreRefusedError(msg)
+        del known[version]
+    if skipped := [migration.name for version, migration in known.items() if version < last]:
+        msg = f"migration {skipped[0]} is older than {last:04d}, which was applied; give it the next free number"
+        raise StoreRefusedError(msg)
+    return tuple(known.values())
+
+
+def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
+    """Apply what is pending and return it. A run that was cut short is continued by the next one."""
+    todo = pending(engine, migrations)
+    if not engine.use_database():
+        engine.command(layout.render(_CREATE_DATABASE))
+        engine.use_database()
+    for migration in todo:
+        for statement in migration.statements:
+            engine.command(statement)
+        note: list[list[object]] = [[migration.version], [migration.name], [migration.checksum]]
+        engine.insert("schema_migrations", _COLUMNS, note, {"async_insert": 0})
+    return todo
+
+
+def _read(file: Traversable, layout: Layout) -> Migration:
+    canonical = file.read_bytes()
+    text = canonical.decode()
+    needed = not (layout.embedded and _SERVER_ONLY.search(text))
+    statements = tuple(layout.render(statement) for statement in _split(text)) if needed else ()
+    return Migration(int(file.name[:4]), file.name, hashlib.sha256(canonical).hexdigest(), statements)
+
+
+def _split(text: str) -> list[str]:
+    """Return the statements of a file, each of which ends with a semicolon at the end of a line."""
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return [statement.strip() for statement in code.split(";\n") if statement.strip(" \n;")]

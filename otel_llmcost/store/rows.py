@@ -1,0 +1,161 @@
+"""The mapping between calls and the columns of `llm_calls_log`. Nothing else knows both."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost import money, usage
+from otel_llmcost.attribution import NAMES
+from otel_llmcost.call import LLMCall
+from otel_llmcost.usage import Usage, UsageQuality
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from otel_llmcost.money import PicoUSD
+    from otel_llmcost.pricing.result import Pricing
+
+DAY_NS: Final = 86_400_000_000_000
+CLOCK_AHEAD_NS: Final = DAY_NS
+"""How far a call may start in the future before its clock is not believed."""
+
+COUNT_LIMIT: Final = 10**15
+"""A count of usage beyond this is no count: 9,000 of them would overflow a sum."""
+
+_PRECEDENCE_OF_0: Final = 2**64 - 1
+_IDENTITY: Final = re.compile(r"[0-9a-f]{32}/[0-9a-f]{16}")
+_NO_IDENTITY: Final = re.compile(r"0{32}/.*|.*/0{16}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedCall:
+    """A call with its price, ready to be written.
+
+    Attributes:
+        call: What happened.
+        pricing: What it costs.
+        received_at_ns: Unix nanoseconds at which the segment was received; fixed in the segment, so that a replay
+            has the same. Of rows with the same trace and span id the first received wins.
+    """
+
+    call: LLMCall
+    pricing: Pricing
+    received_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that was set aside.
+
+    Attributes:
+        row: The call; keep it, the store did not.
+        kind: `identity`, `clock_ahead`, `beyond_retention`, `amount`, `count` or `engine`.
+        reason: What is wrong, with the values.
+    """
+
+    row: PricedCall
+    kind: str
+    reason: str
+
+
+_RENAMED: Final = {"started_at": "started_at_ns"}
+_NOT_COLUMNS: Final = frozenset({"usage", "usage_quality", "attribution"})
+_CALL: Final = {
+    **{field.name: field.name for field in fields(LLMCall) if field.name not in _NOT_COLUMNS},
+    **_RENAMED,
+}
+_ATTRIBUTION: Final = {"user_id" if name == "user" else name: name for name in NAMES}
+_PRICING: Final = {
+    "price_detail": "detail",
+    **{name: name for name in ("rate_id", "rate_table_version", "overlay_version", "match_kind")},
+}
+for _field in _RENAMED.values():
+    del _CALL[_field]
+
+NAMES_WRITTEN: Final = (
+    *_CALL,
+    *_ATTRIBUTION,
+    *usage.FIELDS,
+    *_PRICING,
+    "tags",
+    "usage_quality",
+    "list_cost",
+    "effective_cost",
+    "price_status",
+    "precedence",
+    "posted_at",
+)
+"""The columns that a write fills, in the order of `columns_of`."""
+
+_NOTHING: Final = Usage()
+_counts_of = attrgetter(*usage.FIELDS)
+
+
+def columns_of(rows: Sequence[PricedCall]) -> list[list[object]]:
+    """Return the rows by column, in the order of `NAMES_WRITTEN`."""
+    calls = [row.call for row in rows]
+    payers = [call.attribution for call in calls]
+    prices = [row.pricing for row in rows]
+    counts = [_counts_of(call.usage or _NOTHING) for call in calls]
+    return [
+        *(list(map(attrgetter(name), calls)) for name in _CALL.values()),
+        *(list(map(attrgetter(name), payers)) for name in _ATTRIBUTION.values()),
+        *(list(column) for column in zip(*counts, strict=True)),
+        *(list(map(attrgetter(name), prices)) for name in _PRICING.values()),
+        [dict(payer.tags) for payer in payers],
+        [(UsageQuality.MISSING if call.usage is None else call.usage_quality).value for call in calls],
+        [_decimal(price.list_cost) for price in prices],
+        [_decimal(price.effective_cost) for price in prices],
+        [price.status.value for price in prices],
+        [_PRECEDENCE_OF_0 - row.received_at_ns for row in rows],
+        [row.received_at_ns // 1_000_000_000 for row in rows],
+    ]
+
+
+def refusal_of(row: PricedCall, *, now_ns: int, retention_days: int) -> Refused | None:
+    """Return why a row must not be written, or None where it may.
+
+    Args:
+        row: The row.
+        now_ns: The present, in Unix nanoseconds.
+        retention_days: Days for which calls are kept. An older call would be dropped again, and deriving its hour
+            from what is left would falsify the past.
+    """
+    fault = _fault_of_identity(row) or _fault_of_clock(row, now_ns, retention_days) or _fault_of_amounts(row)
+    return None if fault is None else Refused(row, *fault)
+
+
+def _fault_of_identity(row: PricedCall) -> tuple[str, str] | None:
+    identity = f"{row.call.trace_id}/{row.call.span_id}"
+    if not _IDENTITY.fullmatch(identity) or _NO_IDENTITY.fullmatch(identity):
+        return "identity", f"trace and span id {identity!r} are not 32 and 16 hex digits, or are all zero"
+    return None
+
+
+def _fault_of_clock(row: PricedCall, now_ns: int, retention_days: int) -> tuple[str, str] | None:
+    started_ns = row.call.started_at_ns
+    if started_ns > now_ns + CLOCK_AHEAD_NS:
+        return "clock_ahead", f"started_at_ns {started_ns} lies over a day in the future"
+    if started_ns < now_ns - retention_days * DAY_NS:
+        return "beyond_retention", f"started_at_ns {started_ns} lies over {retention_days} days back"
+    if not 0 < row.received_at_ns <= now_ns + CLOCK_AHEAD_NS:
+        return "clock_ahead", f"received_at_ns {row.received_at_ns} lies not in the past"
+    return None
+
+
+def _fault_of_amounts(row: PricedCall) -> tuple[str, str] | None:
+    for cost in (row.pricing.list_cost, row.pricing.effective_cost):
+        if cost is not None and abs(cost) >= money.ROW_LIMIT:
+            return "amount", f"{money.to_text(cost)} USD is not below a million USD for one call"
+    counts = _counts_of(row.call.usage or _NOTHING)
+    if max(counts) > COUNT_LIMIT or min(counts) < -COUNT_LIMIT:
+        return "count", f"a count of {max(counts, key=abs)} is beyond {COUNT_LIMIT}"
+    return None
+
+
+def _decimal(amount: PicoUSD | None) -> Decimal | None:
+    return None if amount is None else money.to_decimal(amount)
