@@ -1,0 +1,27 @@
+"""What a call costs: usage and a dated rate table in, an exact cost and its reasons out."""
+
+from __future__ import annotations
+
+from otel_llmcost.pricing.engine import Served, price, price_usage
+from otel_llmcost.pricing.provider import canonical_provider
+from otel_llmcost.pricing.rates import ContextTier, ModelRates, Rate, RateCard
+from otel_llmcost.pricing.result import Line, PriceStatus, Pricing
+from otel_llmcost.pricing.table import RateTable, load_rate_table
+from otel_llmcost.pricing.wire import price_line
+
+__all__ = [
+    "ContextTier",
+    "Line",
+    "ModelRates",
+    "PriceStatus",
+    "Pricing",
+    "Rate",
+    "RateCard",
+    "RateTable",
+    "Served",
+    "canonical_provider",
+    "load_rate_table",
+    "price",
+    "price_line",
+    "price_usage",
+]

@@ -1,0 +1,55 @@
+"""Writes the rate table that ships with the package and says what is in it.
+
+Usage: python -m otel_llmcost.pricing.importer [FILE]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from otel_llmcost.errors import RateTableError
+from otel_llmcost.pricing.importer.genai import compile_table
+from otel_llmcost.pricing.table import SHIPPED, rate_table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from otel_llmcost.pricing.importer.genai import Report
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the table to the file named, or to its place in the package; return the exit code."""
+    path = Path(arguments[0]) if arguments else SHIPPED
+    try:
+        content, report = compile_table()
+        table = rate_table_of(content, path)
+    except RateTableError as exc:
+        sys.stderr.write(f"no rate table was written: {exc}\n")
+        return 1
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    sys.stdout.write("\n".join(lines_of(report)) + f"\n\n{path}: version {table.version}, {len(content):,} bytes\n")
+    return 0
+
+
+def lines_of(report: Report) -> Iterator[str]:
+    """Yield the report for people: coverage by provider, then everything left out, by name."""
+    yield f"{'provider':26}{'models':>8}{'names':>8}{'cards':>8}  cards by tier"
+    for provider in sorted(report.models):
+        tiers = ", ".join(f"{tier} {count}" for tier, count in sorted(report.tiers[provider].items()))
+        counts = f"{report.models[provider]:8}{report.names[provider]:8}{report.cards[provider]:8}"
+        yield f"{provider:26}{counts}  {tiers}"
+    yield f"{'all':26}{report.models.total():8}{report.names.total():8}{report.cards.total():8}"
+    for title, names in (
+        ("prices of resellers that are not exact; the meter stays unpriced", sorted(report.faults.inexact)),
+        ("prices without a meter here", sorted(report.faults.no_meter)),
+        ("left out", sorted(report.left_out)),
+    ):
+        yield f"\n{title}: {len(names)}"
+        yield from (f"  {name}" for name in names)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

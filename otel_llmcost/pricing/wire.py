@@ -1,0 +1,120 @@
+"""Pricing as JSON in, JSON out: what `llmcost price -` does with one line.
+
+    in   {"id", "provider", "model", "at", "context", "usage"}
+    out  {"id", "status", "total_usd", "rate_id", "lines": [{"meter", "quantity", "unit_price_usd", "per", "cost_usd"}]}
+
+`usage` is the provider's own answer, `context` holds what the answer does not repeat. Reading answers is not the
+business of this floor, so the caller hands in who can: `price_line(case, table, read)`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from otel_llmcost.money import PicoUSD, to_text
+from otel_llmcost.pricing.compiled import unix_ns
+from otel_llmcost.pricing.engine import Served, models_in_order, price_usage
+from otel_llmcost.pricing.provider import canonical_provider
+from otel_llmcost.pricing.result import PriceStatus, Pricing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from otel_llmcost.pricing.result import Line
+    from otel_llmcost.pricing.table import RateTable
+    from otel_llmcost.usage import Usage
+
+
+_REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "azure.zone")
+
+
+class Reading(Protocol):
+    """What an answer tells of itself; `providers.reading.Reading` is one."""
+
+    @property
+    def model(self) -> str:
+        """The model that answered; empty if the answer does not say."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What was consumed; None where the answer does not say."""
+
+    @property
+    def service_tier(self) -> str:
+        """The provider's word for the tier that served."""
+
+    @property
+    def speed(self) -> str:
+        """The provider's word for a faster mode that served."""
+
+    @property
+    def region(self) -> str:
+        """Where it was processed, where the provider tells."""
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the counts; empty if nothing is."""
+
+
+def price_line(
+    case: Mapping[str, Any],
+    table: RateTable,
+    read: Callable[[str, Mapping[str, Any]], Reading],
+) -> dict[str, Any]:
+    """Return the price of one answer as JSON types; every amount is exact decimal text, an unknown one is None.
+
+    Args:
+        case: One input line. What the answer says of tier, speed and region wins over its `context`, and the
+            context's `processing` of `batch` says what no answer does.
+        table: The rates.
+        read: Reads a provider's answer, given the provider in the table's spelling.
+
+    Raises:
+        KeyError: `provider`, `at` or `usage` is missing.
+        ValueError: `at` is no ISO 8601 time.
+    """
+    provider = canonical_provider(case["provider"])
+    told = read(provider, case["usage"])
+    if told.fault:
+        pricing = Pricing(status=PriceStatus.INVALID_USAGE, rate_table_version=table.version, detail=told.fault)
+    else:
+        pricing = price_usage(
+            told.usage,
+            table,
+            provider=provider,
+            models=models_in_order(provider, response_model=told.model, request_model=case.get("model") or ""),
+            at_ns=unix_ns(case["at"]),
+            served=_served(told, case.get("context") or {}),
+        )
+    return priced_line(case.get("id"), pricing)
+
+
+def _served(told: Reading, context: Mapping[str, Any]) -> Served:
+    return Served(
+        service_tier=told.service_tier or context.get("service_tier") or "",
+        speed=told.speed or context.get("speed") or "",
+        region=told.region or next(filter(None, map(context.get, _REGION_KEYS)), ""),
+        is_batch=context.get("processing") == "batch",
+    )
+
+
+def priced_line(case_id: object, pricing: Pricing) -> dict[str, Any]:
+    """Return a price as JSON types, named by `case_id`."""
+    line = {
+        "id": case_id,
+        "status": pricing.status.value,
+        "total_usd": None if pricing.list_cost is None else to_text(pricing.list_cost),
+        "rate_id": pricing.rate_id or None,
+        "lines": [_meter_line(each) for each in pricing.lines],
+    }
+    return line | ({"detail": pricing.detail} if pricing.detail else {})
+
+
+def _meter_line(line: Line) -> dict[str, Any]:
+    return {
+        "meter": line.meter.value,
+        "quantity": line.quantity,
+        "unit_price_usd": to_text(PicoUSD(line.unit_price * line.per)),
+        "per": line.per,
+        "cost_usd": to_text(line.cost),
+    }
