@@ -15,7 +15,6 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Self, TypeVar
-from urllib.parse import quote_plus
 
 from opentelemetry import baggage, context
 
@@ -36,7 +35,8 @@ MAX_VALUE_LENGTH: Final = 256
 OVERFLOW: Final = "__overflow__"
 
 losses: Counter[str] = Counter()
-"""What limits have cut, by kind: `value_cut`, `key_cut`, `tag_dropped`, `feature_overflow`, `tenant_overflow`."""
+"""What was lost, by kind: `value_cut`, `key_cut`, `value_unreadable`, `tag_dropped`, `feature_overflow`,
+`tenant_overflow`."""
 
 _HELD: Final = context.create_key("llmcost-held")
 _FRAME: Final = context.create_key("llmcost-frame")
@@ -79,7 +79,7 @@ class Attribution:
         if outer is NOBODY:
             return self
         said = {name: getattr(self, name) or getattr(outer, name) for name in NAMES}
-        return Attribution(**said, tags=_limited_tags({**dict(outer.tags), **dict(self.tags)}))
+        return Attribution(**said, tags=_joined_tags(self.tags, outer.tags))
 
     def entries(self) -> dict[str, str]:
         """Return what is said as span attributes, which are also the baggage entries."""
@@ -113,10 +113,26 @@ class _Held:
 
 @dataclass(slots=True)
 class _Frame:
-    """Marks the context that one `with` block attached, so that only its own exit resets it."""
+    """Marks the context that one `with` block attached, so that only its own exit resets it.
+
+    Blocks may be left in another order than they were entered: a generator that holds one open, finished inside
+    a younger block. A frame that is left below others is reset as soon as those above it are gone.
+    """
 
     owner: object
+    outer: _Frame | None
     token: Token[Context] | None = None
+    is_left: bool = False
+
+    def leave(self) -> bool:
+        """Reset the context to what it was before; return whether this was the context that was entered."""
+        if self.token is None:
+            return False
+        try:
+            self.token.var.reset(self.token)
+        except ValueError:  # the token was made in another task, whose context ends with it
+            return False
+        return True
 
 
 # --- reading ---
@@ -133,7 +149,8 @@ def current(ctx: Context | None = None) -> Attribution:
         return held.attribution
     inside = _inside(entries, ctx)
     changed = {key: value for key, value in inside.items() if held.baggage.get(key) != value and _is_ours(key)}
-    return from_entries(changed).over(held.attribution).over(from_entries(inside))
+    others = {key: value for key, value in inside.items() if not _is_ours(key)}
+    return from_entries(changed).over(held.attribution).over(from_entries(others))
 
 
 def from_entries(entries: Mapping[str, object]) -> Attribution:
@@ -156,6 +173,14 @@ def concealed(ctx: Context) -> Context:
     return _hold(ctx, attribution, {key: value for key, value in entries.items() if not _is_ours(key)})
 
 
+def carried(source: Context, target: Context) -> Context:
+    """Return `target` with the attribution of `source`, as work handed to another thread needs it."""
+    theirs = {key: value for key, value in baggage.get_all(target).items() if not _is_ours(key)}
+    ours = {key: value for key, value in baggage.get_all(source).items() if _is_ours(key)}
+    ctx = _hold(target, current(source), theirs | ours)
+    return context.set_value(_REQUEST, source.get(_REQUEST), ctx)
+
+
 # --- from outside ---
 
 
@@ -163,7 +188,9 @@ def mark_outside(ctx: Context, before: Context) -> Context:
     """Return `ctx` with the baggage that an extraction added to `before` marked as coming from outside."""
     known = baggage.get_all(before)
     came = {key: value for key, value in baggage.get_all(ctx).items() if known.get(key) != value}
-    return context.set_value(_OUTSIDE, came, ctx) if came else ctx
+    earlier = before.get(_OUTSIDE)
+    marked = earlier | came if isinstance(earlier, dict) else came
+    return context.set_value(_OUTSIDE, marked, ctx) if came else ctx
 
 
 def with_header(ctx: Context, text: str) -> Context:
@@ -181,9 +208,9 @@ def _parsed_header(text: str) -> dict[str, str]:
     if text.lstrip().startswith("{"):
         try:
             pairs = json.loads(text).items()
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return {}
-        return {str(key): str(value) for key, value in pairs}
+        return {str(key): str(value) for key, value in pairs if value is not None}
     pairs = (part.partition("=") for part in text.split(","))
     return {key.strip(): value.strip() for key, _, value in pairs if key.strip() and value.strip()}
 
@@ -244,21 +271,25 @@ class attribution:  # noqa: N801 - read as a statement: `with attribution(team="
 
     def __enter__(self) -> Self:
         """Attach to the current context."""
-        frame = _Frame(self)
-        ctx = self._extended(context.get_current())
-        frame.token = context.attach(context.set_value(_FRAME, frame, ctx))
+        ctx = context.get_current()
+        outer = ctx.get(_FRAME)
+        frame = _Frame(self, outer if isinstance(outer, _Frame) else None)
+        frame.token = context.attach(context.set_value(_FRAME, frame, self._extended(ctx)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave. In a task other than the one that entered there is nothing to reset, and no error."""
-        frame = context.get_value(_FRAME)
-        if isinstance(frame, _Frame) and frame.owner is self and frame.token is not None:
-            try:
-                frame.token.var.reset(frame.token)
-            except ValueError:  # the token was made in another task, whose context ends with it
-                pass
+        newest = context.get_value(_FRAME)
+        frame = own = newest if isinstance(newest, _Frame) else None
+        while own is not None and (own.owner is not self or own.is_left):
+            own = own.outer
+        if own is None:
+            return
+        own.is_left = True
+        while frame is not None and frame.is_left and frame.leave():
+            frame = frame.outer
 
     async def __aenter__(self) -> Self:
         """Attach to the current context, for `async with`."""
@@ -356,7 +387,7 @@ class request(attribution):  # noqa: N801 - read as a statement: `with request()
         """Return which try a call to `model` is that starts now."""
         reason, self._unmet = self._unmet, ""
         last, self._last_model = self._last_model, model
-        if not reason:
+        if not reason or not last:
             return Attempt()
         return Attempt("retry" if model == last else "fallback", reason)
 
@@ -382,10 +413,11 @@ def current_request(ctx: Context | None = None) -> request | None:
 def _attributed(ctx: Context, said: Attribution, *, propagate: bool) -> Context:
     """Return `ctx` with `said` over what it said before."""
     merged = said.over(current(ctx))
-    entries = dict(_inside(baggage.get_all(ctx), ctx))
-    if propagate:
-        entries |= {_baggage_key(key): value for key, value in said.entries().items()}
-    return _hold(ctx, merged, entries)
+    entries = baggage.get_all(ctx)
+    inside = _inside(entries, ctx)
+    # What others have in the baggage travels on; our names from an untrusted caller do not.
+    kept = {key: value for key, value in entries.items() if key in inside or not _is_ours(key)}
+    return _hold(ctx, merged, kept | said.entries() if propagate else kept)
 
 
 def _hold(ctx: Context, said: Attribution, entries: Mapping[str, object]) -> Context:
@@ -396,42 +428,57 @@ def _hold(ctx: Context, said: Attribution, entries: Mapping[str, object]) -> Con
     return context.set_value(_HELD, _Held(said, entries), ctx)
 
 
-def _baggage_key(entry: str) -> str:
-    """Return the entry as a W3C baggage key, which the propagator sends as it is but unquotes on arrival."""
-    return quote_plus(entry)
-
-
 # --- limits ---
 
 
 def _said(named: Mapping[str, object | None], tags: Mapping[str, object]) -> Attribution:
-    values = {name: _limited(value, MAX_VALUE_LENGTH, "value_cut") for name, value in named.items() if value}
+    values = {name: _limited(value, MAX_VALUE_LENGTH, "value_cut") for name, value in named.items()}
     return Attribution(**values, tags=_limited_tags(tags))
 
 
 def _limited_tags(tags: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
-    kept = sorted(
-        (_limited(key, MAX_KEY_LENGTH, "key_cut"), _limited(value, MAX_VALUE_LENGTH, "value_cut"))
+    read = {
+        _limited(key, MAX_KEY_LENGTH, "key_cut"): _limited(value, MAX_VALUE_LENGTH, "value_cut")
         for key, value in tags.items()
-        if key and value is not None
-    )
-    if len(kept) > MAX_TAGS:
-        losses["tag_dropped"] += len(kept) - MAX_TAGS
-    return tuple(kept[:MAX_TAGS])
+    }
+    return _joined_tags(tuple(sorted((key, value) for key, value in read.items() if key and value)), ())
+
+
+def _joined_tags(said: tuple[tuple[str, str], ...], outer: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return at most ten tags by key: those said here before those of the enclosing block."""
+    joined = dict(said)
+    joined |= {key: value for key, value in outer if key not in joined}
+    if len(joined) > MAX_TAGS:
+        losses["tag_dropped"] += len(joined) - MAX_TAGS
+    return tuple(sorted(list(joined.items())[:MAX_TAGS]))
 
 
 def _limited(value: object, limit: int, loss: str) -> str:
     """Return `value` as text of at most `limit` characters; a longer one ends in a hash, so that it stays itself."""
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else _text(value)
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate fits in no header and in no record
     if len(text) <= limit:
         return text
     losses[loss] += 1
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{text[: limit - 9]}~{digest}"
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - the user's own class; a name that cannot be read must not break a call
+        losses["value_unreadable"] += 1
+        return ""
 
 
 class DailyCap:
     """Admits a limited number of distinct names a day; the rest are `__overflow__`, and counted.
+
+    Calls need not come in the order of their days: the days seen last are remembered, each with its names.
 
     Args:
         limit: Distinct names a day, at least 1.
@@ -440,17 +487,24 @@ class DailyCap:
 
     def __init__(self, limit: int, loss: str) -> None:
         self._limit, self._loss = limit, loss
-        self._day, self._seen = -1, set[str]()
+        self._seen: dict[int, set[str]] = {}
 
     def admit(self, name: str, started_at_ns: int) -> str:
         """Return `name`, or `__overflow__` once the day (UTC) of `started_at_ns` has seen its limit of others."""
-        day = started_at_ns // 86_400_000_000_000
-        if day != self._day:
-            self._day, self._seen = day, set()
-        if name in self._seen or not name:
+        if not name:
             return name
-        if len(self._seen) >= self._limit:
+        day = started_at_ns // _NS_PER_DAY
+        seen = self._seen[day] = self._seen.pop(day, set())
+        if len(self._seen) > _DAYS_REMEMBERED:
+            self._seen.pop(next(iter(self._seen)), None)
+        if name in seen:
+            return name
+        if len(seen) >= self._limit:
             losses[self._loss] += 1
             return OVERFLOW
-        self._seen.add(name)
+        seen.add(name)
         return name
+
+
+_NS_PER_DAY: Final = 86_400_000_000_000
+_DAYS_REMEMBERED: Final = 3

@@ -42,7 +42,7 @@ class LLMCall:
         time_to_first_token_ns: Nanoseconds until the first piece of a stream.
         attempt_kind: first, retry or fallback; attempt_reason says why.
         resend_count: Retries inside the SDK.
-        tags of the account: billing_account_id, sub_account_id, credential_id (keyed hash of the API key).
+        credential_id: A keyed hash of the API key; billing_account_id and sub_account_id as the provider names them.
     """
 
     trace_id: str
@@ -130,6 +130,11 @@ attribution have a shape of their own: see `to_attributes` and `dialects.own`.""
 
 _SAID_BY_DEFAULT: Final = {"attempt_kind": "first", "is_stream": False, "is_batch": False, "resend_count": 0}
 """Values that say nothing new and stay off the span."""
+
+
+def span_name(call: LLMCall) -> str:
+    """Return the span's name as semconv has it: operation and model asked for."""
+    return f"{call.operation} {call.request_model}" if call.request_model else call.operation
 
 
 def to_attributes(call: LLMCall) -> dict[str, str | int | float | bool | list[str]]:

@@ -9,9 +9,10 @@ exchanges.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.reading import Reading, Surface, count, section, usage_or_fault, word
+from otel_llmcost.providers.reading import Reading, Surface, count, error_in, section, usage_or_fault, word
 from otel_llmcost.usage import Usage
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def fold_message(events: Sequence[Mapping[str, Any]]) -> Reading:
         message |= _told(section(event, "message")) | _told(section(event, "delta"))
         usage |= _told(section(event.get("message"), "usage")) | _told(section(event, "usage"))
         blocks.append(section(event, "content_block"))
-    return read_message(message | {"usage": usage or None, "content": blocks})
+    reading = read_message(message | {"usage": usage or None, "content": blocks})
+    return replace(reading, error_type=next(filter(None, map(error_in, events)), ""))
 
 
 def _told(of: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -80,7 +82,7 @@ SURFACES: Final = {
         operation="chat",
         read=read_message,
         fold=fold_message,
-        marks=(b'"message_start"', b'"message_delta"', b'"type":"tool_use"', b'"type": "tool_use"'),
+        marks=(b'"message_start"', b'"message_delta"', b'"tool_use"', b'"error"'),
     )
 }
 """How each path of the API is read."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.reading import Reading, Surface, count, section, usage_or_fault, word
+from otel_llmcost.providers.reading import Reading, Surface, count, error_in, section, usage_or_fault, word
 from otel_llmcost.usage import Usage
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
                 reasons[choice.get("index") or 0] = str(choice["finish_reason"])
     usage, fault = usage_or_fault(read_usage, section(whole, "usage"))
     return Reading(
+        error_type=next(filter(None, map(error_in, events)), ""),
         model=word(whole, "model"),
         response_id=word(whole, "id"),
         usage=usage,
@@ -99,14 +100,15 @@ def read_responses(body: Mapping[str, Any]) -> Reading:
         )
 
     usage, fault = usage_or_fault(with_tools, section(body, "usage"))
-    cut = section(body, "incomplete_details")
+    cut, status = section(body, "incomplete_details"), word(body, "status")
     return Reading(
         model=word(body, "model"),
         response_id=word(body, "id"),
         usage=usage,
         service_tier=word(body, "service_tier"),
-        finish_reason=word(cut, "reason") if cut else word(body, "status"),
+        finish_reason=word(cut, "reason") if cut else status if status in _FINAL else "",
         tool_call_count=kinds.count("function_call"),
+        error_type=error_in(body),
         fault=fault,
     )
 
@@ -114,7 +116,9 @@ def read_responses(body: Mapping[str, Any]) -> Reading:
 def fold_responses(events: Sequence[Mapping[str, Any]]) -> Reading:
     """Return what the last event that carries the whole response tells."""
     wholes = [whole for event in events if (whole := section(event, "response"))]
-    return read_responses(wholes[-1]) if wholes else Reading()
+    reading = read_responses(wholes[-1]) if wholes else Reading()
+    error = next((word(event, "code") or "error" for event in events if event.get("type") == "error"), "")
+    return replace(reading, error_type=reading.error_type or error)
 
 
 def read_embeddings(body: Mapping[str, Any]) -> Reading:
@@ -123,18 +127,20 @@ def read_embeddings(body: Mapping[str, Any]) -> Reading:
     return Reading(model=word(body, "model"), usage=usage, service_tier=word(body, "service_tier"), fault=fault)
 
 
+_FINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
+
 SURFACES: Final = {
     "/chat/completions": Surface(
         operation="chat",
         read=read_chat,
         fold=fold_chat,
-        marks=(b'"prompt_tokens"', b'"finish_reason":"', b'"finish_reason": "'),
+        marks=(b'"prompt_tokens"', b'"finish_reason":"', b'"finish_reason": "', b'"error"'),
     ),
     "/responses": Surface(
         operation="chat",
         read=read_responses,
         fold=fold_responses,
-        marks=(b'"response.completed"', b'"response.incomplete"', b'"response.failed"'),
+        marks=(b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"type":"error"'),
     ),
     "/embeddings": Surface(operation="embeddings", read=read_embeddings, tail=True),
 }

@@ -27,6 +27,7 @@ class Reading:
         region: Where it was processed, where the provider tells.
         finish_reason: Why the answer ended; several are joined by a comma.
         tool_call_count: How many tools the answer asks to call.
+        error_type: What the provider calls the error that ended a stream; empty without one.
         fault: What is wrong with the counts, where they cannot be believed; empty otherwise.
     """
 
@@ -38,6 +39,7 @@ class Reading:
     region: str = ""
     finish_reason: str = ""
     tool_call_count: int | None = None
+    error_type: str = ""
     fault: str = ""
 
 
@@ -88,6 +90,12 @@ def word(of: Mapping[str, Any], key: str) -> str:
     """Return the text under `key`, empty where there is none."""
     value = of.get(key)
     return value if isinstance(value, str) else ""
+
+
+def error_in(event: Mapping[str, Any]) -> str:
+    """Return what a provider calls the error that an event or answer tells of; empty without one."""
+    error = section(event, "error")
+    return (word(error, "type") or word(error, "code") or "error") if error else ""
 
 
 def usage_or_fault(

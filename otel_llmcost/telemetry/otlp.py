@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from otel_llmcost.call import span_name
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -39,7 +41,8 @@ def encoded(
             scopes[scope] = of_resource.scope_spans.add()
             scopes[scope].scope.name, scopes[scope].scope.version = scope
         _fill(scopes[scope].spans.add(), call, attributes)
-    return request.SerializeToString()
+    data: bytes = request.SerializeToString()
+    return data
 
 
 def _fill(span: Span, call: LLMCall, attributes: Mapping[str, AttributeValue]) -> None:
@@ -56,11 +59,6 @@ def _fill(span: Span, call: LLMCall, attributes: Mapping[str, AttributeValue]) -
         _set(span.attributes.add(), key, value)
 
 
-def span_name(call: LLMCall) -> str:
-    """Return the span's name as semconv has it: operation and model asked for."""
-    return f"{call.operation} {call.request_model}" if call.request_model else call.operation
-
-
 def _set(into: KeyValue, key: str, value: AttributeValue) -> None:
     into.key = key
     if isinstance(value, bool):
@@ -71,6 +69,6 @@ def _set(into: KeyValue, key: str, value: AttributeValue) -> None:
         into.value.int_value = value
     elif isinstance(value, float):
         into.value.double_value = value
-    else:
+    elif isinstance(value, list | tuple):
         for item in value:
             into.value.array_value.values.add().string_value = str(item)

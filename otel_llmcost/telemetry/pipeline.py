@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from otel_llmcost.telemetry.delivery import Delivery
     from otel_llmcost.telemetry.settings import Settings
 
+    _Finished = tuple[LLMCall, Mapping[str, AttributeValue]]
+    _Item = _Finished | threading.Event | Callable[[], None]
+
 _log: Final = logging.getLogger("otel_llmcost")
 
 LINGER_S: Final = 0.1
 RETRY_S: Final = 1.0
 MAX_BATCH: Final = 2_000
 EXIT_TIMEOUT_S: Final = 5.0
-
-_Item = tuple["LLMCall", "Mapping[str, AttributeValue]"]
 
 
 class Pipeline:
@@ -78,9 +79,15 @@ class Pipeline:
         if self._worker is None:
             self._start()
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Have the worker do something that the garbage collector, which may hold any lock, must not do itself."""
+        self._queue.put(work)
+        if self._worker is None:
+            self._start()
+
     def flush(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
         """Wait until what was put before has been delivered, and return whether it has."""
-        if not self.taken:
+        if not self.taken and self._queue.empty():
             return True
         if self._worker is None or not self._worker.is_alive():
             self._work_off(closing=True)
@@ -115,7 +122,7 @@ class Pipeline:
 
     def _reset(self) -> None:
         # SimpleQueue.put is reentrant: the garbage collector and signal handlers may finish a call at any moment.
-        self._queue: queue.SimpleQueue[_Item | threading.Event] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._waiting: deque[tuple[Frame, int]] = deque()
         self._worker: threading.Thread | None = None
         self._start_lock = threading.Lock()
@@ -148,7 +155,7 @@ class Pipeline:
                 time.sleep(LINGER_S)
             self._work_off(item)
 
-    def _work_off(self, first: _Item | threading.Event | None = None, *, closing: bool = False) -> None:
+    def _work_off(self, first: _Item | None = None, *, closing: bool = False) -> None:
         """Encode and deliver everything that is queued, then tell those who wait for it."""
         waiters: list[threading.Event] = []
         if not self._work_lock.acquire(timeout=EXIT_TIMEOUT_S):
@@ -165,14 +172,16 @@ class Pipeline:
             for waiter in waiters:
                 waiter.set()
 
-    def _batch(self, first: _Item | threading.Event | None, waiters: list[threading.Event]) -> list[_Item]:
-        batch: list[_Item] = []
+    def _batch(self, first: _Item | None, waiters: list[threading.Event]) -> list[_Finished]:
+        batch: list[_Finished] = []
         item = first
         while len(batch) < MAX_BATCH:
             if isinstance(item, threading.Event):
                 waiters.append(item)
-            elif item is not None:
+            elif isinstance(item, tuple):
                 batch.append(item)
+            elif item is not None:
+                item()
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
@@ -181,7 +190,7 @@ class Pipeline:
             self._queue.put(item) if item is not None else None
         return batch
 
-    def _encode(self, batch: list[_Item]) -> None:
+    def _encode(self, batch: list[_Finished]) -> None:
         from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
 
         self._metrics.record(batch, self.dropped)

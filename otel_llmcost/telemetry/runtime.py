@@ -19,7 +19,7 @@ from otel_llmcost.telemetry.pipeline import Pipeline
 from otel_llmcost.telemetry.settings import Settings, settings_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
@@ -38,6 +38,7 @@ class Runtime:
         pipeline: Takes finished calls.
         served: The requests being served.
         features: Admits features of a day; tenants likewise.
+        open_calls: How to finish each call that is under way, by its id.
     """
 
     def __init__(self, settings: Settings, tracer_provider: TracerProvider | None = None) -> None:
@@ -48,6 +49,7 @@ class Runtime:
         self.served = Served()
         self.features = DailyCap(settings.max_features, "feature_overflow")
         self.tenants = DailyCap(settings.max_tenants, "tenant_overflow")
+        self.open_calls: dict[int, Callable[[], None]] = {}
         self._attached: set[int] = set()
 
     def attach(self, provider: object) -> None:
@@ -61,13 +63,19 @@ class Runtime:
         self._attached.add(id(provider))
 
     def close(self) -> None:
-        """Deliver what is left and say so."""
+        """Finish what is under way, deliver what is left, and say so."""
+        self.finish_open_calls()
         self.pipeline.close()
         try:
             if self.settings.shows_summary and sys.stderr.isatty() and (line := self.summary()):
                 sys.stderr.write(line + "\n")
         except (OSError, ValueError, AttributeError):  # stderr is closed or gone
             pass
+
+    def finish_open_calls(self) -> None:
+        """Record calls that the end of the process cuts short."""
+        for finish in list(self.open_calls.values()):
+            finish()
 
     def summary(self) -> str:
         """Return what a terminal sees at exit, empty if there were no calls."""
@@ -118,6 +126,7 @@ def stop() -> None:
     with _lock:
         runtime, _current = _current, None
     if runtime is not None:
+        runtime.finish_open_calls()
         runtime.pipeline.close()
 
 
@@ -143,6 +152,7 @@ def _at_exit() -> None:
 def _on_sigterm(number: int, _frame: object) -> None:
     """Deliver what is queued, then die as if we had not been here. An application's own handler replaces this one."""
     if _current is not None:
+        _current.finish_open_calls()
         _current.pipeline.close()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
@@ -151,6 +161,7 @@ def _on_sigterm(number: int, _frame: object) -> None:
 def _after_fork() -> None:
     if _current is None:
         return
+    _current.open_calls.clear()
     _current.pipeline.after_fork()
     if "multiprocessing.util" in sys.modules:  # its children end without atexit
         from multiprocessing.util import Finalize

@@ -1,0 +1,272 @@
+"""Reads an answer's body while the application reads it, and changes nothing in it.
+
+`iter_bytes`, `aiter_bytes`, `close` and `aclose` of the HTTP response see the bytes of every surface of an SDK:
+parsed streams, helpers, raw and line-wise reading. They are set on the response object itself, so nothing is
+shared between calls and nothing needs undoing. The one thing that is left out is the usage event that the
+application did not ask for (`hides_usage`).
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_llmcost.instrument._call import note_fault
+from otel_llmcost.providers.reading import Reading, decoded_events
+from otel_llmcost.usage import UsageQuality
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+    from otel_llmcost.instrument._call import OpenCall
+
+MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+MAX_LINE_BYTES: Final = 8 * 1024 * 1024
+MAX_KEPT_EVENTS: Final = 1_000
+TAIL_BYTES: Final = 4 * 1024
+_DATA: Final = b"data:"
+
+
+class BodyReader:
+    """Takes the pieces of a body and, at its end, tells the call what they said.
+
+    Args:
+        call: Whose body it is.
+        is_events: Whether the body is a stream of server-sent events; otherwise it is one JSON document.
+        hides_usage: Whether the event that carries only the usage is kept from the application.
+    """
+
+    def __init__(self, call: OpenCall, *, is_events: bool, hides_usage: bool = False) -> None:
+        self._call = call
+        self._is_events = is_events and call.asked.surface.fold is not None
+        self._hides_usage = hides_usage and self._is_events
+        self._marks = call.asked.surface.marks
+        self._kept: list[bytes] = []
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._has_begun = False
+        self._is_over = False
+
+    def feed(self, piece: bytes) -> bytes:
+        """Take a piece, and return what the application is to see of it."""
+        if not self._has_begun:
+            self._begin()
+        if not self._is_events:
+            self._keep_document(piece)
+            return piece
+        if self._hides_usage:
+            return self._shown(piece)
+        if not self._pieces and self._kept and piece.endswith(b"\n") and not self._is_marked(piece):
+            return piece
+        self._keep_lines(piece)
+        return piece
+
+    def end(self, *, is_complete: bool) -> bytes:
+        """Take note that nothing more comes, tell the call, and return what was held back."""
+        if self._is_over:
+            return b""
+        self._is_over = True
+        rest = b"".join(self._pieces)
+        try:
+            self._call.read(*self._result(rest, is_complete=is_complete))
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("reading an answer", error)
+        self._call.finish()
+        return rest if self._hides_usage and is_complete else b""
+
+    def fail(self, error: BaseException) -> None:
+        """Take note that the body broke off: by an error, a cancellation, or because nobody wanted more."""
+        if not self._is_over and not isinstance(error, GeneratorExit):
+            self._call.record.error_type = type(error).__name__
+        self.end(is_complete=False)
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self._call.first_token()
+
+    def _is_marked(self, piece: bytes) -> bool:
+        return any(mark in piece for mark in self._marks)
+
+    # --- one JSON document ---
+
+    def _keep_document(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size <= MAX_BODY_BYTES:
+            self._pieces.append(piece)
+
+    # --- events ---
+
+    def _keep_lines(self, piece: bytes) -> None:
+        """Keep the lines that matter, and the beginning of one that has not ended yet."""
+        self._pieces.append(piece)
+        if b"\n" not in piece:
+            self._size += len(piece)
+            if self._size > MAX_LINE_BYTES:
+                self._pieces.clear()
+                self._size = 0
+            return
+        *lines, rest = b"".join(self._pieces).split(b"\n")
+        self._pieces = [rest] if rest else []
+        self._size = len(rest)
+        for line in lines:
+            self._keep(line)
+
+    def _keep(self, line: bytes) -> None:
+        if line.startswith(_DATA) and (not self._kept or self._is_marked(line)) and len(self._kept) < MAX_KEPT_EVENTS:
+            self._kept.append(line[len(_DATA) :])
+
+    def _shown(self, piece: bytes) -> bytes:
+        """Keep the lines that matter; return the whole lines without the event that carries only the usage."""
+        self._pieces.append(piece)
+        if b"\n" not in piece:
+            return b""
+        *lines, rest = b"".join(self._pieces).split(b"\n")
+        self._pieces = [rest] if rest else []
+        shown: list[bytes] = []
+        was_hidden = False
+        for line in lines:
+            self._keep(line)
+            is_separator = not line.strip()
+            if _is_usage_only(line):
+                was_hidden = True
+            elif not (is_separator and was_hidden):
+                shown.append(line)
+            if is_separator:
+                was_hidden = False
+        return b"".join(line + b"\n" for line in shown)
+
+    # --- the end ---
+
+    def _result(self, rest: bytes, *, is_complete: bool) -> tuple[Reading, UsageQuality]:
+        surface = self._call.asked.surface
+        if not self._is_events:
+            return read_document(self._call, rest), UsageQuality.REPORTED
+        self._keep(rest)
+        assert surface.fold is not None
+        reading = surface.fold(decoded_events(self._kept))
+        is_final = is_complete or bool(reading.finish_reason)
+        return reading, UsageQuality.REPORTED if is_final else UsageQuality.PARTIAL
+
+
+def _is_usage_only(line: bytes) -> bool:
+    """Whether a line is the extra event of a chat stream: a usage and no choices."""
+    if b'"prompt_tokens"' not in line or not line.startswith(_DATA):
+        return False
+    try:
+        event = json.loads(line[len(_DATA) :])
+    except ValueError:
+        return False
+    return isinstance(event, dict) and event.get("choices") == []
+
+
+def read_document(call: OpenCall, body: bytes) -> Reading:
+    """Return what a whole body tells; nothing if it is no JSON object. Events stored as one body are read as such."""
+    surface = call.asked.surface
+    if surface.tail and len(body) > TAIL_BYTES and (tail := _tail_of(body)):
+        return surface.read(tail)
+    if surface.fold is not None and body.lstrip()[:6] in (b"data: ", b"event:"):
+        return surface.fold(decoded_events(line[len(_DATA) :] for line in body.split(b"\n") if line.startswith(_DATA)))
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return Reading(fault=f"the body of {len(body)} bytes is not JSON")
+    return surface.read(document) if isinstance(document, dict) else Reading()
+
+
+def _tail_of(body: bytes) -> Mapping[str, Any] | None:
+    """Return the members that follow a long `data` array, without decoding the array; None if that fails."""
+    tail = body[-TAIL_BYTES:]
+    start = tail.rfind(b"]")
+    comma = tail.find(b",", start)
+    if start < 0 or comma < 0:
+        return None
+    try:
+        members = json.loads(b"{" + tail[comma + 1 :])
+    except ValueError:
+        return None
+    return members if isinstance(members, dict) and isinstance(members.get("usage"), dict) else None
+
+
+class BodyTap:
+    """Sits on one HTTP response and feeds its bytes to a reader.
+
+    Nothing refers back to the response, so that an abandoned stream is freed, and finished, at once.
+
+    Args:
+        response: A response of httpx or httpx2 whose body has not been read.
+        reader: Takes the bytes.
+        later: Has work done outside the garbage collector.
+    """
+
+    def __init__(self, response: Any, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
+        self._response = weakref.ref(response)
+        self._class = type(response)
+        self._reader = reader
+        self._later = later
+        self._is_pulling = False
+        for name in ("iter_bytes", "aiter_bytes", "close", "aclose"):
+            setattr(response, name, getattr(self, name))
+
+    def iter_bytes(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        """Iterate over the bytes as the response's own method does."""
+        pieces = self._class.iter_bytes(self._response(), *args, **kwargs)
+        feed = self._reader.feed
+        self._is_pulling = True
+        try:
+            for piece in pieces:
+                shown = feed(piece)
+                if shown:
+                    self._is_pulling = False
+                    yield shown
+                    self._is_pulling = True
+            if rest := self._reader.end(is_complete=True):
+                yield rest
+        except BaseException as error:
+            self._reader.fail(error)
+            raise
+        finally:
+            pieces.close()
+
+    async def aiter_bytes(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        """Iterate over the bytes as the response's own method does."""
+        pieces = self._class.aiter_bytes(self._response(), *args, **kwargs)
+        feed = self._reader.feed
+        self._is_pulling = True
+        try:
+            async for piece in pieces:
+                shown = feed(piece)
+                if shown:
+                    self._is_pulling = False
+                    yield shown
+                    self._is_pulling = True
+            if rest := self._reader.end(is_complete=True):
+                yield rest
+        except BaseException as error:
+            self._reader.fail(error)
+            raise
+        finally:
+            await pieces.aclose()
+
+    def close(self) -> None:
+        """Close the response; before its end, that is the end of the call."""
+        try:
+            self._class.close(self._response())
+        finally:
+            self._closed()
+
+    async def aclose(self) -> None:
+        """Close the response; before its end, that is the end of the call."""
+        try:
+            await self._class.aclose(self._response())
+        finally:
+            self._closed()
+
+    def _closed(self) -> None:
+        if not self._is_pulling:  # otherwise the body has just ended, and the iteration says so itself
+            self._reader.end(is_complete=False)
+
+    def __del__(self) -> None:
+        """Finish the call of a stream that nobody read to its end, outside the garbage collector."""
+        reader = self._reader
+        self._later(lambda: reader.fail(GeneratorExit()))

@@ -1,0 +1,244 @@
+"""One call under way: from the moment the SDK is asked until its record is handed on.
+
+The order is attribution, start, call, usage, record and span. `finish` does the last two on every exit, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry import context, trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from otel_llmcost import semconv
+from otel_llmcost.attribution import Attempt, concealed, current, current_request
+from otel_llmcost.call import LLMCall, span_name, to_attributes
+from otel_llmcost.instrument._callsite import call_site
+from otel_llmcost.telemetry.origin import running_task
+from otel_llmcost.usage import UsageQuality
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, Tracer
+
+    from otel_llmcost.attribution import Attribution
+    from otel_llmcost.providers.reading import Reading, Surface
+    from otel_llmcost.telemetry.runtime import Runtime
+
+_log: Final = logging.getLogger("otel_llmcost")
+
+in_progress: Final[ContextVar[OpenCall | None]] = ContextVar("llmcost_call", default=None)
+"""The call that the SDK is busy with in this context."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the request tells.
+
+    Attributes:
+        surface: Which kind of call it is.
+        provider: Who sells it, in semconv's spelling.
+        provider_source: How that is known: `host` or `sdk`.
+        server_address: The host asked.
+        model: The model asked for.
+        is_stream: Whether a stream was asked for.
+        max_output_tokens: The most it may generate, None if not limited.
+        service_tier: The tier asked for, in the provider's words.
+    """
+
+    surface: Surface
+    provider: str
+    provider_source: str
+    server_address: str
+    model: str
+    is_stream: bool
+    max_output_tokens: int | None
+    service_tier: str
+
+
+class OpenCall:
+    """A call under way.
+
+    Args:
+        runtime: Where its record goes.
+        tracer: Where its span goes.
+        asked: What the request tells.
+        scope: Name and version of the instrumentation scope.
+    """
+
+    def __init__(self, runtime: Runtime, tracer: Tracer, asked: Asked, scope: tuple[str, str]) -> None:
+        self._runtime = runtime
+        self.asked = asked
+        self._is_finished = False
+        self.awaits_body = False
+        self._reading: Reading | None = None
+        ctx = context.get_current()
+        parent = trace.get_current_span(ctx).get_span_context()
+        said, source = self._attribution(ctx, parent.trace_id)
+        self._request = current_request(ctx)
+        attempt = self._request.next_attempt(asked.model) if self._request else Attempt()
+        self._started = time.perf_counter_ns()
+        started_at_ns = time.time_ns()
+        self.record = LLMCall(
+            trace_id="",
+            span_id="",
+            parent_span_id=f"{parent.span_id:016x}" if parent.is_valid else "",
+            started_at_ns=started_at_ns,
+            provider=asked.provider,
+            provider_source=asked.provider_source,
+            operation=asked.surface.operation,
+            request_model=asked.model,
+            server_address=asked.server_address,
+            is_stream=asked.is_stream,
+            max_output_tokens=asked.max_output_tokens,
+            service_tier_requested=asked.service_tier,
+            attribution=self._admitted(said, started_at_ns),
+            feature_source=source,
+            call_site=call_site(),
+            attempt_kind=attempt.kind,
+            attempt_reason=attempt.reason,
+            scope_name=scope[0],
+            scope_version=scope[1],
+        )
+        self._span = tracer.start_span(
+            span_name(self.record),
+            context=ctx,
+            kind=SpanKind.CLIENT,
+            attributes=_at_start(asked),
+            start_time=started_at_ns,
+        )
+        self.record.trace_id, self.record.span_id = _identity(self._span, parent)
+        self._inner_context = concealed(trace.set_span_in_context(self._span, ctx))
+        runtime.open_calls[id(self)] = self.finish
+
+    def _attribution(self, ctx: Context, trace_id: int) -> tuple[Attribution, str]:
+        """Return who pays and how the feature was known."""
+        said = current(ctx)
+        if said.feature:
+            return said.over(self._runtime.settings.defaults), "span"
+        said = said.over(self._runtime.settings.defaults)
+        if not said.feature and (origin := running_task() or self._runtime.served.route(trace_id)):
+            said = replace(said, feature=origin)
+        return said, "default" if said.feature else ""
+
+    def _admitted(self, said: Attribution, started_at_ns: int) -> Attribution:
+        feature = self._runtime.features.admit(said.feature, started_at_ns)
+        tenant = self._runtime.tenants.admit(said.tenant, started_at_ns)
+        if feature == said.feature and tenant == said.tenant:
+            return said
+        return replace(said, feature=feature, tenant=tenant)
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Make this the call in progress, its span the current one, and our baggage invisible to the provider."""
+        token = context.attach(self._inner_context)
+        before = in_progress.set(self)
+        try:
+            yield
+        finally:
+            in_progress.reset(before)
+            token.var.reset(token)
+
+    # --- what is learned on the way ---
+
+    def answered(self, request_id: str, resend_count: int, input_bytes: int | None) -> None:
+        """Note what the headers of the answer tell."""
+        self.record.provider_request_id = request_id
+        self.record.resend_count = resend_count
+        self.record.input_bytes = input_bytes
+
+    def first_token(self) -> None:
+        """Note that the first piece of a stream has arrived."""
+        self.record.time_to_first_token_ns = time.perf_counter_ns() - self._started
+
+    def read(self, reading: Reading, quality: UsageQuality) -> None:
+        """Note what the answer tells about itself."""
+        self._reading = reading
+        self.record.usage_quality = quality if reading.usage is not None else UsageQuality.MISSING
+
+    def failed(self, error: BaseException) -> None:
+        """Note how the call ended, and finish it."""
+        self.record.error_type = type(error).__name__
+        response = getattr(error, "response", None)
+        if response is not None and not self.record.provider_request_id:
+            self.record.provider_request_id = getattr(error, "request_id", None) or ""
+        self.finish()
+
+    def returned(self) -> None:
+        """The SDK gave its answer: the call is over, unless its body is still to be read."""
+        if not self.awaits_body:
+            self.finish()
+
+    def finish(self) -> None:
+        """Hand on the record and end the span; the first time only, and without an exception."""
+        if self._is_finished:
+            return
+        self._is_finished = True
+        self._runtime.open_calls.pop(id(self), None)
+        try:
+            self._hand_on()
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            _log.warning("a call to %s is not recorded: %s: %s", self.asked.provider, type(error).__name__, error)
+
+    def _hand_on(self) -> None:
+        record = self.record
+        record.duration_ns = max(time.perf_counter_ns() - self._started, 0)
+        if self._reading is not None:
+            _apply(self._reading, record)
+        if self._request is not None and record.error_type:
+            self._request.failed(record.error_type)
+        attributes = to_attributes(record)
+        if self._span.is_recording():
+            self._span.set_attributes(attributes)
+            if record.error_type:
+                self._span.set_status(Status(StatusCode.ERROR, record.error_type))
+        self._span.end(record.started_at_ns + record.duration_ns)
+        self._runtime.pipeline.put(record, attributes)
+
+
+def _at_start(asked: Asked) -> dict[str, str]:
+    """Return what a sampler may want to know."""
+    return {
+        semconv.GEN_AI_OPERATION_NAME: asked.surface.operation,
+        semconv.GEN_AI_PROVIDER_NAME: asked.provider,
+        semconv.GEN_AI_REQUEST_MODEL: asked.model,
+    }
+
+
+def _identity(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
+    """Return trace and span id of a call: the span's, or new ones where a no-op tracer repeats its parent's."""
+    own = span.get_span_context()
+    if own.is_valid and own.span_id != parent.span_id:
+        return f"{own.trace_id:032x}", f"{own.span_id:016x}"
+    trace_id = f"{parent.trace_id:032x}" if parent.is_valid else secrets.token_hex(16)
+    return trace_id, secrets.token_hex(8)
+
+
+def _apply(reading: Reading, record: LLMCall) -> None:
+    if reading.fault:
+        _log.warning("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
+    record.usage = reading.usage
+    record.response_model = reading.model
+    record.response_id = reading.response_id
+    record.service_tier = reading.service_tier
+    record.speed = reading.speed
+    record.region = reading.region
+    record.finish_reason = reading.finish_reason
+    record.tool_call_count = reading.tool_call_count
+    record.error_type = record.error_type or reading.error_type
+
+
+def note_fault(where: str, error: Exception) -> None:
+    """Say that our own code failed, where the application goes on without us."""
+    _log.warning("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, exc_info=_DEBUG)
+
+
+_DEBUG: Final = _log.isEnabledFor(logging.DEBUG)

@@ -1,0 +1,36 @@
+"""The `openai` SDK: chat completions, responses, embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from otel_llmcost.instrument._stainless import SDK, Patch
+from otel_llmcost.providers.openai import SURFACES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_PATCH: Final = Patch(
+    SDK(
+        package="openai",
+        provider="openai",
+        surfaces=SURFACES,
+        asks_for_usage=frozenset({"/chat/completions"}),
+    )
+)
+
+
+class OpenAIInstrumentor(BaseInstrumentor):
+    """Instruments every client of the `openai` package, sync and async."""
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return the oldest release that works. There is no newest: a missing release would silently go unbilled."""
+        return ("openai >= 1.66",)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        _PATCH.apply(kwargs.get("tracer_provider"))
+
+    def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ARG002 - the signature is OpenTelemetry's
+        _PATCH.remove()
