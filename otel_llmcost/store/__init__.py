@@ -16,14 +16,13 @@ from otel_llmcost.store import derive as _derive
 from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import writer as _writer
+from otel_llmcost.store.engine import Engine
 from otel_llmcost.store.migrate import Migration
 from otel_llmcost.store.rows import PricedCall, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
-
-    from otel_llmcost.store.engine import Engine
 
 __all__ = ["DEFAULT_RETENTION_DAYS", "Migration", "PricedCall", "Refused", "Rows", "Store", "connect"]
 
@@ -171,10 +170,8 @@ def connect(
         msg = f"retention_days is {retention_days}; give at least 1"
         raise ConfigError(msg)
     target = _dsn.parse(dsn)
-    from otel_llmcost.store.engine import Connection
-
     return Store(
-        Connection(target),
+        Engine(target),
         location=str(target),
         retention_days=retention_days,
         clock_ns=clock_ns,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import ConfigError, StoreError, StoreRefusedError, StoreUnreachableError
 from otel_llmcost.store import owner
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from clickhouse_connect.datatypes.base import ClickHouseType
     from clickhouse_connect.driver.client import Client
     from clickhouse_connect.driver.exceptions import Error
     from clickhouse_connect.driver.query import QueryResult
@@ -73,38 +74,15 @@ ROW_CODES: Final = frozenset(
 _UNMIGRATED_CODES: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 
 
-class Engine(Protocol):
-    """What the rest of the store needs of a connection."""
-
-    embedded: bool
-    database: str
-
-    def command(self, sql: str, settings: Mapping[str, object] | None = None) -> object:
-        """Run one statement and return its only value, if it has one."""
-
-    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
-        """Return the rows of a query whose values are `{name:Type}` parameters."""
-
-    def raw(self, sql: str, parameters: Mapping[str, object] | None, form: str) -> bytes:
-        """Return the answer to a query in one of ClickHouse's own formats."""
-
-    def insert(
-        self, table: str, names: Sequence[str], columns: Sequence[Sequence[object]], settings: Mapping[str, object]
-    ) -> None:
-        """Insert rows given by column."""
-
-    def use_database(self) -> bool:
-        """Make the store's database the current one and tell whether it exists."""
-
-    def close(self) -> None:
-        """End the connection and give back what it holds."""
-
-
-class Connection:
-    """An `Engine` over clickhouse-connect. Threads may share it.
+class Engine:
+    """A connection over clickhouse-connect that threads may share.
 
     Args:
         target: Where to.
+
+    Attributes:
+        embedded: Whether the engine lives in this process.
+        database: The store's database, which need not exist yet.
 
     Raises:
         StoreError: The embedded directory cannot be used.
@@ -116,7 +94,7 @@ class Connection:
         self.embedded = isinstance(target, Embedded)
         self.database = target.database
         self._target = target
-        self._types: dict[str, Sequence[object]] = {}
+        self._types: dict[str, dict[str, ClickHouseType]] = {}
         self._owned = owner.acquire(target.directory) if isinstance(target, Embedded) else None
         try:
             self._client = self._open()
@@ -187,30 +165,35 @@ class Connection:
         with self._translated():
             return self._client.raw_query(sql, parameters=dict(parameters or {}), fmt=form)
 
-    def insert(
-        self, table: str, names: Sequence[str], columns: Sequence[Sequence[object]], settings: Mapping[str, object]
-    ) -> None:
+    def insert(self, table: str, columns: Mapping[str, Sequence[object]], settings: Mapping[str, object]) -> None:
         """Insert rows given by column. A client that sends the same insert twice does no harm: rows are their keys.
 
         Raises:
             RowsRefusedError: Some of the rows may be at fault.
         """
         with self._translated():
-            # A context of its own for each insert, so that threads can share the connection; types are asked for once.
+            types = self._column_types(table)
+            # A context of its own for each insert, so that threads can share the connection.
             context = self._client.create_insert_context(
                 table,
-                column_names=names,
-                column_types=self._types.get(table),  # type: ignore[arg-type]  # what it gave us before
+                column_names=list(columns),
+                column_types=[types[name] for name in columns],
                 column_oriented=True,
                 settings=dict(settings),
             )
-            self._types[table] = context.column_types
             try:
-                context.data = columns
+                context.data = list(columns.values())
                 self._client.data_insert(context)
             except (ValueError, TypeError, ArithmeticError, AttributeError, LookupError) as exc:
                 msg = f"a row of {table} cannot be encoded: {_first_line(exc)}"
                 raise RowsRefusedError(msg) from exc
+
+    def _column_types(self, table: str) -> dict[str, ClickHouseType]:
+        """Return the types of a table's columns, which the engine is asked for once."""
+        if table not in self._types:
+            context = self._client.create_insert_context(table)
+            self._types[table] = dict(zip(context.column_names, context.column_types, strict=True))
+        return self._types[table]
 
     def close(self) -> None:
         """End the connection and give back what it holds."""

@@ -27,7 +27,6 @@ _SERVER_ONLY: Final = re.compile(r"^-- Only: server\b", re.MULTILINE)
 
 _CREATE_DATABASE: Final = "CREATE DATABASE IF NOT EXISTS {database} {on_cluster} ENGINE = Atomic"
 _APPLIED: Final = "SELECT version, name, checksum FROM schema_migrations FINAL ORDER BY version"
-_COLUMNS: Final = ("version", "name", "checksum")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +119,8 @@ def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> 
     for migration in todo:
         for statement in migration.statements:
             engine.command(statement)
-        note: list[list[object]] = [[migration.version], [migration.name], [migration.checksum]]
-        engine.insert("schema_migrations", _COLUMNS, note, {"async_insert": 0})
+        note = {"version": [migration.version], "name": [migration.name], "checksum": [migration.checksum]}
+        engine.insert("schema_migrations", note, {"async_insert": 0})
     return todo
 
 

