@@ -1,0 +1,77 @@
+"""The real SDKs, instrumented, against a provider on loopback; the records are read back from a real spool."""
+
+from __future__ import annotations
+
+import gc
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import otel_llmcost
+from otel_llmcost.dialects.own import calls_in
+from otel_llmcost.spool import Spool
+from otel_llmcost.telemetry import runtime
+from tests.support.replay import ReplayServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from otel_llmcost.call import LLMCall
+
+
+@dataclass
+class Telemetry:
+    """What an instrumented process has told."""
+
+    spool_dir: Path
+    exporter: InMemorySpanExporter
+
+    def calls(self) -> list[LLMCall]:
+        """Return every record in the spool, in the order of their start."""
+        process = runtime.current()
+        assert process is None or process.pipeline.flush()
+        with Spool(self.spool_dir) as spool:
+            frames = [frame for segment in spool.segments() for frame in segment.frames]
+        return sorted((call for frame in frames for call in calls_in(frame.payload)), key=lambda c: c.started_at_ns)
+
+    def call(self) -> LLMCall:
+        """Return the only record."""
+        (call,) = self.calls()
+        return call
+
+    def spans(self) -> tuple[ReadableSpan, ...]:
+        """Return the finished spans."""
+        return self.exporter.get_finished_spans()
+
+    def wait_for_call(self, timeout_s: float = 5.0) -> LLMCall:
+        """Return the only record as soon as it is there, for calls that the garbage collector finishes."""
+        deadline = time.monotonic() + timeout_s
+        while not (calls := self.calls()) and time.monotonic() < deadline:
+            gc.collect()
+        (call,) = calls
+        return call
+
+
+@pytest.fixture
+def telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Telemetry]:
+    """Instrument everything, and undo it afterwards."""
+    monkeypatch.setenv("LLMCOST_DATA_DIR", str(tmp_path))
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    otel_llmcost.instrument(provider)
+    yield Telemetry(tmp_path / "spool", exporter)
+    otel_llmcost.uninstrument()
+
+
+@pytest.fixture
+def server() -> Iterator[ReplayServer]:
+    """Run a provider on loopback."""
+    with ReplayServer() as running:
+        yield running

@@ -1,0 +1,122 @@
+"""Every recorded exchange, through the real SDK: record and span say what the provider billed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_llmcost import semconv
+from tests.support.replay import Recording, recordings
+
+if TYPE_CHECKING:
+    from otel_llmcost.call import LLMCall
+    from tests.instrument.conftest import Telemetry
+    from tests.support.replay import ReplayServer
+
+_ALL, _WHY_NONE = recordings("openai", "anthropic")
+_PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/messages")
+RECORDINGS = [recording for recording in _ALL if recording.path in _PATHS]
+
+
+def _told(call: LLMCall) -> dict[str, Any]:
+    usage = call.usage
+    assert usage is not None
+    return {
+        "model": call.response_model,
+        "response_id": call.response_id,
+        "input": usage.input_tokens,
+        "cache_read": usage.cache_read_tokens,
+        "cache_write_5m": usage.cache_write_5m_tokens,
+        "cache_write_1h": usage.cache_write_1h_tokens,
+        "output": usage.output_tokens,
+        "reasoning": usage.reasoning_tokens,
+        "service_tier": call.service_tier,
+        "web_search": usage.web_search,
+    }
+
+
+def _told_by_span(attributes: dict[str, Any]) -> dict[str, Any]:
+    written = attributes.get(semconv.GEN_AI_USAGE_CACHE_WRITE, 0)
+    for_an_hour = attributes.get(semconv.USAGE_ATTRIBUTES["cache_write_1h_tokens"], 0)
+    return {
+        "model": attributes.get(semconv.GEN_AI_RESPONSE_MODEL),
+        "response_id": attributes.get(semconv.GEN_AI_RESPONSE_ID),
+        "input": attributes.get(semconv.USAGE_ATTRIBUTES["input_tokens"]),
+        "cache_read": attributes.get(semconv.USAGE_ATTRIBUTES["cache_read_tokens"]),
+        "cache_write_5m": written - for_an_hour,
+        "cache_write_1h": for_an_hour,
+        "output": attributes.get(semconv.USAGE_ATTRIBUTES["output_tokens"]),
+        "reasoning": attributes.get(semconv.USAGE_ATTRIBUTES["reasoning_tokens"]),
+        "service_tier": attributes.get(semconv.SERVICE_TIER),
+        "web_search": attributes.get(semconv.USAGE_ATTRIBUTES["web_search"], 0),
+    }
+
+
+def _create(client: Any, recording: Recording) -> Any:
+    """Ask what the recording asked, through the method that an application would use."""
+    body = dict(recording.request)
+    stream = recording.is_stream
+    body.pop("stream", None)
+    model = body.pop("model")
+    if recording.path == "/v1/messages":
+        asked = {"messages": body.pop("messages"), "max_tokens": body.pop("max_tokens")}
+        return client.messages.create(model=model, **asked, stream=stream, extra_body=body)
+    if recording.path == "/v1/chat/completions":
+        return client.chat.completions.create(
+            model=model, messages=body.pop("messages"), stream=stream, extra_body=body
+        )
+    if recording.path == "/v1/responses":
+        return client.responses.create(model=model, input=body.pop("input"), stream=stream, extra_body=body)
+    return client.embeddings.create(model=model, input=body.pop("input"), encoding_format="float", extra_body=body)
+
+
+def _client(recording: Recording, url: str, *, is_async: bool) -> Any:
+    if recording.provider == "anthropic":
+        import anthropic
+
+        kind: Any = anthropic.AsyncAnthropic if is_async else anthropic.Anthropic
+        return kind(base_url=url, api_key="test", max_retries=0)
+    import openai
+
+    kind = openai.AsyncOpenAI if is_async else openai.OpenAI
+    return kind(base_url=f"{url}/v1", api_key="test", max_retries=0)
+
+
+def _run(recording: Recording, url: str) -> None:
+    with _client(recording, url, is_async=False) as client:
+        answer = _create(client, recording)
+        if recording.is_stream:
+            for _ in answer:
+                pass
+
+
+async def _run_async(recording: Recording, url: str) -> None:
+    async with _client(recording, url, is_async=True) as client:
+        answer = await _create(client, recording)
+        if recording.is_stream:
+            async for _ in answer:
+                pass
+
+
+@pytest.mark.skipif(not RECORDINGS, reason=_WHY_NONE or "no recording of these paths")
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.id)
+def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
+    recording: Recording, telemetry: Telemetry, server: ReplayServer, *, is_async: bool
+) -> None:
+    server.replay(recording, chunk_size=29)
+    if is_async:
+        asyncio.run(_run_async(recording, server.url))
+    else:
+        _run(recording, server.url)
+    call = telemetry.call()
+    (span,) = telemetry.spans()
+    assert f"{span.context.trace_id:032x}/{span.context.span_id:016x}" == f"{call.trace_id}/{call.span_id}"
+    expected = {key: value for key, value in (recording.expected or {}).items() if value is not None}
+    if expected:
+        told = _told(call)
+        assert {key: told[key] for key in expected} == expected
+        told = _told_by_span(dict(span.attributes or {}))
+        assert {key: told[key] for key in expected} == expected
