@@ -55,25 +55,22 @@ def _generator(function: Callable[..., Any], block: Callable[[], AbstractContext
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         entered = block()
         inner = function(*args, **kwargs)
-        step: Callable[[], Any] = lambda: next(inner)  # noqa: E731 - rebound for every step
-        try:
-            while True:
-                with entered:
-                    try:
-                        item = step()
-                    except StopIteration as stop:
-                        return stop.value
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    raise
-                except BaseException as thrown:  # noqa: BLE001 - it belongs to the inner generator, whatever it is
-                    step = functools.partial(inner.throw, thrown)
-                else:
-                    step = functools.partial(inner.send, sent)
-        finally:
+        step: Callable[[], Any] = inner.__next__
+        while True:
             with entered:
-                inner.close()
+                try:
+                    item = step()
+                except StopIteration as stop:
+                    return stop.value
+            try:
+                sent = yield item
+            except GeneratorExit:
+                with entered:
+                    return inner.close()
+            except BaseException as thrown:  # noqa: BLE001 - it belongs to the inner generator, whatever it is
+                step = functools.partial(inner.throw, thrown)
+            else:
+                step = functools.partial(inner.send, sent)
 
     return wrapper
 
@@ -85,23 +82,21 @@ def _async_generator(
         entered = block()
         inner = function(*args, **kwargs)
         step: Callable[[], Any] = inner.__anext__
-        try:
-            while True:
-                with entered:
-                    try:
-                        item = await step()
-                    except StopAsyncIteration:
-                        return
-                try:
-                    sent = yield item
-                except GeneratorExit:
-                    raise
-                except BaseException as thrown:  # noqa: BLE001 - it belongs to the inner generator, whatever it is
-                    step = functools.partial(inner.athrow, thrown)
-                else:
-                    step = functools.partial(inner.asend, sent)
-        finally:
+        while True:
             with entered:
-                await inner.aclose()
+                try:
+                    item = await step()
+                except StopAsyncIteration:
+                    return
+            try:
+                sent = yield item
+            except GeneratorExit:
+                with entered:
+                    await inner.aclose()
+                return
+            except BaseException as thrown:  # noqa: BLE001 - it belongs to the inner generator, whatever it is
+                step = functools.partial(inner.athrow, thrown)
+            else:
+                step = functools.partial(inner.asend, sent)
 
     return wrapper

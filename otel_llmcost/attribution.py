@@ -130,7 +130,7 @@ class _Frame:
             return False
         try:
             self.token.var.reset(self.token)
-        except ValueError:  # the token was made in another task, whose context ends with it
+        except (ValueError, RuntimeError):  # made in another task, whose context ends with it or is reset already
             return False
         return True
 
@@ -176,7 +176,7 @@ def concealed(ctx: Context) -> Context:
 def carried(source: Context, target: Context) -> Context:
     """Return `target` with the attribution of `source`, as work handed to another thread needs it."""
     theirs = {key: value for key, value in baggage.get_all(target).items() if not _is_ours(key)}
-    ours = {key: value for key, value in baggage.get_all(source).items() if _is_ours(key)}
+    ours = {key: value for key, value in _inside(baggage.get_all(source), source).items() if _is_ours(key)}
     ctx = _hold(target, current(source), theirs | ours)
     return context.set_value(_REQUEST, source.get(_REQUEST), ctx)
 
@@ -285,9 +285,8 @@ class attribution:  # noqa: N801 - read as a statement: `with attribution(team="
         frame = own = newest if isinstance(newest, _Frame) else None
         while own is not None and (own.owner is not self or own.is_left):
             own = own.outer
-        if own is None:
-            return
-        own.is_left = True
+        if own is not None:
+            own.is_left = True
         while frame is not None and frame.is_left and frame.leave():
             frame = frame.outer
 
