@@ -13,7 +13,7 @@ is `partial`: what could be priced is its cost, and the detail names the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,7 +26,7 @@ from otel_llmcost.pricing.result import Line, PriceStatus, Pricing
 from otel_llmcost.usage import UsageMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_llmcost.call import LLMCall
     from otel_llmcost.pricing.rates import ModelRates, Rate, RateCard, Rates
@@ -123,23 +123,23 @@ def price_usage(
         at_ns: Unix nanoseconds UTC at the call's start.
         served: How it was served.
     """
-    unpriced = partial(Pricing, rate_table_version=table.version)
+    answer = partial(Pricing, rate_table_version=table.version)
     if usage is None:
-        return unpriced(status=PriceStatus.NO_USAGE, detail="nobody told any counts")
+        return answer(status=PriceStatus.NO_USAGE, detail="nobody told any counts")
     try:
         counts = usage.disjoint()
     except InvalidUsageError as exc:
-        return unpriced(status=PriceStatus.INVALID_USAGE, detail=str(exc))
+        return answer(status=PriceStatus.INVALID_USAGE, detail=str(exc))
     found = next((hit for model in models if model and (hit := table.find(provider, model))), None)
     if found is None:
-        return unpriced(status=PriceStatus.UNPRICED_MODEL, detail=_unknown(table, provider, models))
+        return answer(status=PriceStatus.UNPRICED_MODEL, detail=_unknown(table, provider, models))
     rates, match_kind = found
     card, doubts = _card_for(rates, served, at_ns)
     if card is None:
         detail = str(NoRateInEffectError(rates.provider, rates.model, _time_of(at_ns)))
-        return unpriced(status=PriceStatus.UNPRICED_MODEL, match_kind=match_kind, detail=detail)
-    pricing = _priced(card, counts, usage.input_tokens, doubts)
-    return replace(pricing, rate_table_version=table.version, match_kind=match_kind)
+        return answer(status=PriceStatus.UNPRICED_MODEL, match_kind=match_kind, detail=detail)
+    lines, missing = _lines(counts, card.rates_for(usage.input_tokens))
+    return _billed(card, lines, missing, doubts, partial(answer, match_kind=match_kind, rate_id=card.id))
 
 
 def models_in_order(provider: str, *, response_model: str, request_model: str) -> tuple[str, str]:
@@ -182,9 +182,8 @@ def _card_for(rates: ModelRates, served: Served, at_ns: int) -> tuple[RateCard |
     return card, doubts
 
 
-def _priced(card: RateCard, counts: Mapping[UsageMeter, int], input_tokens: int, doubts: Sequence[str]) -> Pricing:
-    """Return the price of disjoint counts at the rates of a card."""
-    rates = card.rates_for(input_tokens)
+def _lines(counts: Mapping[UsageMeter, int], rates: Rates) -> tuple[tuple[Line, ...], list[str]]:
+    """Return a line for every meter that has a rate, and the names of those that have none."""
     lines: list[Line] = []
     missing: list[str] = []
     for meter, count in counts.items():
@@ -193,24 +192,29 @@ def _priced(card: RateCard, counts: Mapping[UsageMeter, int], input_tokens: int,
             lines.append(Line(meter=meter, quantity=count, unit_price=rate.unit_price, per=rate.per, cost=cost))
         else:
             missing.append(meter.value)
-    status, reasons = PriceStatus.FREE if card.is_free() else PriceStatus.PRICED, []
+    return tuple(lines), missing
+
+
+def _billed(
+    card: RateCard,
+    lines: tuple[Line, ...],
+    missing: Sequence[str],
+    doubts: Sequence[str],
+    answer: Callable[..., Pricing],
+) -> Pricing:
+    """Return the sum of the lines, and what is to be said of it."""
+    cost = PicoUSD(sum(line.cost for line in lines))
+    if cost >= ROW_LIMIT:
+        detail = f"a cost of {to_text(cost)} USD is not below the {to_text(ROW_LIMIT)} USD that one call can hold"
+        return answer(status=PriceStatus.INVALID_USAGE, detail=detail)
+    status = PriceStatus.FREE if not cost and card.is_free() else PriceStatus.PRICED
+    reasons: list[str] = []
     if doubts:
         status, reasons = PriceStatus.FALLBACK, [*doubts, "billed at the standard rate"]
     if missing:
         status, reasons = PriceStatus.PARTIAL, [*reasons, f"no rate of {card.id} for {', '.join(missing)}"]
-    cost = PicoUSD(sum(line.cost for line in lines))
-    if cost >= ROW_LIMIT:
-        detail = f"a cost of {to_text(cost)} USD is not below the {to_text(ROW_LIMIT)} USD that one call can hold"
-        return Pricing(status=PriceStatus.INVALID_USAGE, rate_id=card.id, detail=detail)
     known = cost if lines or not missing else None
-    return Pricing(
-        status=status,
-        list_cost=known,
-        effective_cost=known,
-        rate_id=card.id,
-        lines=tuple(lines),
-        detail="; ".join(reasons),
-    )
+    return answer(status=status, list_cost=known, effective_cost=known, lines=lines, detail="; ".join(reasons))
 
 
 def _unknown(table: RateTable, provider: str, models: Sequence[str]) -> str:

@@ -119,7 +119,7 @@ class CardWriter:
         with localcontext(prec=80):
             if usd * PICO_PER_USD % per == 0:
                 return [_plain(usd), per]
-        named = f"{self.provider_id}/{self.model_id}: {key} {usd}"
+        named = f"{self.provider_id}/{self.model_id}: {key} {_plain(usd)}"
         if self.is_first_party:
             msg = f"{named} is not a whole number of pico-USD for one"
             raise RateTableError(msg)

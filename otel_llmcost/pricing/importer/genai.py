@@ -12,7 +12,7 @@ from genai_prices.data import providers as ALL_PROVIDERS  # noqa: N812 - it is a
 
 from otel_llmcost.pricing.importer.cards import CardWriter, Faults
 from otel_llmcost.pricing.importer.history import PEAKS, Peak, history_of
-from otel_llmcost.pricing.importer.names import names_of
+from otel_llmcost.pricing.importer.names import names_of, own_name
 from otel_llmcost.pricing.rates import STANDARD
 from otel_llmcost.pricing.table import SCHEMA
 
@@ -120,7 +120,8 @@ def _sold_at(provider: Provider, names: list[str]) -> list[str]:
 def _line(
     ours: str, names: list[str], model: ModelInfo, priced_by: Provider, cards: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    own = model.id.lower() if model.id.lower() in names else names[0]
+    own = own_name(model.id).lower()
+    own = own if own in names else names[0]
     others = [name for name in names if name != own]
     pages = priced_by.pricing_urls or [""]
     source = next((page for page in pages if "vertex" in page), pages[0]) if ours == "gcp.vertex_ai" else pages[0]

@@ -48,7 +48,7 @@ def _leads_to(model: ModelInfo, name: str, provider: Provider, all_providers: li
 
 
 def _candidates(model: ModelInfo, provider_id: str) -> Iterator[str]:
-    for name in (_own_name(model.id), *_spelled_out(model.match), *_MORE_NAMES.get(model.id, ())):
+    for name in (own_name(model.id), *_spelled_out(model.match), *_MORE_NAMES.get(model.id, ())):
         if not name or _TUNED_IN_PLACE in name:
             continue
         yield name
@@ -58,7 +58,8 @@ def _candidates(model: ModelInfo, provider_id: str) -> Iterator[str]:
             yield from (f"{name}-001", f"{name}-002")
 
 
-def _own_name(model_id: str) -> str:
+def own_name(model_id: str) -> str:
+    """Return the package's id of a model without what the package put there itself."""
     return model_id.removeprefix(_REGIONAL).rstrip("-")
 
 
