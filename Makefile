@@ -28,10 +28,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-## test-oldest: run the tests of the instrumentation on the oldest SDKs that we declare
+## test-oldest: run the tests of instrumentation and attribution on the oldest packages that we admit
 .PHONY: test-oldest
 test-oldest: $(OLDEST)/.test
-	@$(OLDEST)/bin/pytest tests/instrument $(ARGS)
+	@$(OLDEST)/bin/pytest tests/instrument tests/unit/test_attribution.py tests/unit/test_decorate.py $(ARGS)
 
 ## lint: check format, rules, types, floors and sizes
 .PHONY: lint
