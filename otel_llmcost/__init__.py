@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
+
 from otel_llmcost.attribution import attribution, feature, request, session
+
+# A submodule becomes an attribute of its package when it is first imported. `instrument` is a room and a public
+# function; importing the (empty) room first leaves the name to the function, as `attribution` to the class.
+importlib.import_module("otel_llmcost.instrument")
 
 __all__ = ["attribution", "feature", "instrument", "request", "session", "uninstrument"]
 

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from otel_llmcost.telemetry.settings import Settings
 
     _Finished = tuple[LLMCall, Mapping[str, AttributeValue]]
-    _Item = _Finished | threading.Event | Callable[[], None]
+    _Item = _Finished | Callable[[], None]
 
 _log: Final = logging.getLogger("otel_llmcost")
 
 LINGER_S: Final = 0.1
 RETRY_S: Final = 1.0
+IDLE_S: Final = 30.0
 MAX_BATCH: Final = 2_000
 EXIT_TIMEOUT_S: Final = 5.0
 
@@ -86,20 +87,19 @@ class Pipeline:
             self._start()
 
     def flush(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
-        """Wait until what was put before has been delivered, and return whether it has."""
+        """Deliver what was put before, in this very thread, and return whether that succeeded.
+
+        Args:
+            timeout_s: Seconds to wait for the worker, if it is at it.
+        """
         if not self.taken and self._queue.empty():
             return True
-        if self._worker is None or not self._worker.is_alive():
-            self._work_off(closing=True)
-            return not self._waiting
-        done = threading.Event()
-        self._queue.put(done)
-        return done.wait(timeout_s) and not self._waiting
+        return self._work_off(timeout_s) and not self._waiting
 
     def close(self) -> None:
         """Deliver what is left, seal it, and say what had to be dropped."""
-        if not self.flush():
-            self._work_off(closing=True)
+        self.flush()
+        self._queue.put(None)
         if self._delivery is not None:
             try:
                 self._delivery.close()
@@ -122,7 +122,8 @@ class Pipeline:
 
     def _reset(self) -> None:
         # SimpleQueue.put is reentrant: the garbage collector and signal handlers may finish a call at any moment.
-        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._lingering: deque[_Item] = deque()
         self._waiting: deque[tuple[Frame, int]] = deque()
         self._worker: threading.Thread | None = None
         self._start_lock = threading.Lock()
@@ -144,51 +145,49 @@ class Pipeline:
     # --- the worker's side ---
 
     def _run(self) -> None:
-        mine = self._queue
+        mine, lingering = self._queue, self._lingering
         while True:
             try:
-                item = mine.get(timeout=RETRY_S if self._waiting else 30.0)
+                item = mine.get(timeout=RETRY_S if self._waiting else IDLE_S)
             except queue.Empty:
-                self._work_off()
-                continue
-            if not isinstance(item, threading.Event):
+                pass
+            else:
+                if item is None:
+                    return
+                lingering.append(item)
                 time.sleep(LINGER_S)
-            self._work_off(item)
+            self._work_off()
 
-    def _work_off(self, first: _Item | None = None, *, closing: bool = False) -> None:
-        """Encode and deliver everything that is queued, then tell those who wait for it."""
-        waiters: list[threading.Event] = []
-        if not self._work_lock.acquire(timeout=EXIT_TIMEOUT_S):
-            return  # a signal handler interrupted the very work that it asks for
+    def _work_off(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
+        """Encode and deliver everything that is queued, and return whether it was this thread's turn in time."""
+        if not self._work_lock.acquire(timeout=timeout_s):
+            return False  # such as a signal handler that interrupts the very work that it asks for
         try:
-            while batch := self._batch(first, waiters):
-                first = None
+            while batch := self._batch():
                 self._encode(batch)
-            self._deliver(closing=closing)
+            self._deliver()
         except Exception as error:  # noqa: BLE001 - the worker outlives every fault, and the application never sees one
             self._fault(f"{type(error).__name__}: {error}")
         finally:
             self._work_lock.release()
-            for waiter in waiters:
-                waiter.set()
+        return True
 
-    def _batch(self, first: _Item | None, waiters: list[threading.Event]) -> list[_Finished]:
+    def _batch(self) -> list[_Finished]:
         batch: list[_Finished] = []
-        item = first
-        while len(batch) < MAX_BATCH:
-            if isinstance(item, threading.Event):
-                waiters.append(item)
-            elif isinstance(item, tuple):
+        while len(batch) < MAX_BATCH and (item := self._next()) is not None:
+            if isinstance(item, tuple):
                 batch.append(item)
-            elif item is not None:
+            else:
                 item()
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                break
-        else:
-            self._queue.put(item) if item is not None else None
         return batch
+
+    def _next(self) -> _Item | None:
+        if self._lingering:
+            return self._lingering.popleft()
+        try:
+            return self._queue.get_nowait()
+        except queue.Empty:
+            return None
 
     def _encode(self, batch: list[_Finished]) -> None:
         from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
@@ -198,7 +197,7 @@ class Pipeline:
         while sum(calls for _, calls in self._waiting) > self._settings.max_queue_size:
             self.dropped["undelivered"] += self._waiting.popleft()[1]
 
-    def _deliver(self, *, closing: bool) -> None:
+    def _deliver(self) -> None:
         from otel_llmcost.telemetry.delivery import RefusedError, delivery_for
 
         if self._delivery is None:
@@ -214,8 +213,7 @@ class Pipeline:
                 self._fault(str(error))
                 return
             self._waiting.popleft()
-        if not closing:
-            self._delivery.tend(time.time_ns())
+        self._delivery.tend(time.time_ns())
 
     def _fault(self, message: str) -> None:
         """Say what is wrong, once as long as it stays the same."""

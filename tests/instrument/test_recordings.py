@@ -100,6 +100,7 @@ async def _run_async(recording: Recording, url: str) -> None:
                 pass
 
 
+@pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")  # the SDK, of models then current
 @pytest.mark.skipif(not RECORDINGS, reason=_WHY_NONE or "no recording of these paths")
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 @pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.id)
