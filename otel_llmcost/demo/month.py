@@ -68,7 +68,8 @@ def month(*, until_ns: int, days: int = 30, seed: int = 1) -> Iterator[LLMCall]:
     since_ns = until_ns - days * DAY_NS
     last_day = (until_ns - 1) // DAY_NS
     monday = last_day - (last_day - _FIRST_MONDAY) % 7
-    for number in range(since_ns // HOUR_NS, (until_ns - 1) // HOUR_NS + 1):
+    # An action takes less than an hour, so the hour before the first may reach into it.
+    for number in range(since_ns // HOUR_NS - 1, (until_ns - 1) // HOUR_NS + 1):
         hour = _Hour(number=number, day=monday - number // 24)
         for feature in FEATURES:
             for call in _calls_of(feature, hour, seed):
