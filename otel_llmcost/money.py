@@ -6,7 +6,7 @@ of a small model costs 2,500 pico-USD). Decimal appears where text comes in or g
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow, localcontext
 from typing import Final, NewType
 
 from otel_llmcost.errors import MoneyError
@@ -17,6 +17,9 @@ PICO_PER_USD: Final = 10**12
 
 ROW_LIMIT: Final = PicoUSD(1_000_000 * PICO_PER_USD)
 """What one row of Decimal(18, 12) holds is below this; the client stores more without a word."""
+
+_EXACT: Final = Context(prec=60, traps=[InvalidOperation, Overflow, Inexact])
+"""Arithmetic that stops where it would have to round."""
 
 _EXPONENT: Final = Decimal(1).scaleb(-12)
 
@@ -35,10 +38,10 @@ def pico_usd(usd: str | int | Decimal) -> PicoUSD:
         msg = f"money must be str, int or Decimal, not {type(usd).__name__}"
         raise TypeError(msg)
     try:
-        with localcontext(prec=60):
+        with localcontext(_EXACT):
             scaled = Decimal(usd) * PICO_PER_USD
             whole = scaled.to_integral_value()
-    except InvalidOperation as exc:
+    except DecimalException as exc:
         msg = f"not an amount of money: {usd!r}"
         raise MoneyError(msg) from exc
     if not scaled.is_finite() or whole != scaled:
