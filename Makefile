@@ -31,7 +31,7 @@ test: $(VENV)/.dev
 ## test-oldest: run the tests of instrumentation and attribution on the oldest packages that we admit
 .PHONY: test-oldest
 test-oldest: $(OLDEST)/.test
-	@$(OLDEST)/bin/pytest tests/instrument tests/unit/test_attribution.py tests/unit/test_decorate.py $(ARGS)
+	@$(OLDEST)/bin/pytest tests/instrument tests/unit/test_attribution*.py tests/unit/test_decorate.py $(ARGS)
 
 ## lint: check format, rules, types, floors and sizes
 .PHONY: lint
