@@ -71,6 +71,7 @@ ROW_CODES: Final = frozenset(
 )
 """Engine errors that single rows of an insert can cause."""
 
+_DATABASE_EXISTS: Final = "SELECT count() FROM system.databases WHERE name = {name:String}"
 _UNMIGRATED_CODES: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 
 
@@ -94,6 +95,7 @@ class Engine:
         self.embedded = isinstance(target, Embedded)
         self.database = target.database
         self._target = target
+        self._has_database = False
         self._types: dict[str, dict[str, ClickHouseType]] = {}
         self._owned = owner.acquire(target.directory) if isinstance(target, Embedded) else None
         try:
@@ -143,26 +145,26 @@ class Engine:
 
     def use_database(self) -> bool:
         """Make the store's database the current one and tell whether it exists."""
-        rows = self.query(
-            "SELECT count() FROM system.databases WHERE name = {name:String}", {"name": self.database}
-        ).result_rows
-        if exists := bool(rows[0][0]):
+        with self._translated():
+            rows = self._client.query(_DATABASE_EXISTS, parameters={"name": self.database}).result_rows
+        if rows[0][0]:
             self._client.database = self.database
-        return exists
+            self._has_database = True
+        return self._has_database
 
     def command(self, sql: str, settings: Mapping[str, object] | None = None) -> object:
         """Run one statement and return its only value, if it has one."""
-        with self._translated():
+        with self._translated(), self._in_database():
             return self._client.command(sql, settings=dict(settings or {}))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
         """Return the rows of a query whose values are `{name:Type}` parameters."""
-        with self._translated():
+        with self._translated(), self._in_database():
             return self._client.query(sql, parameters=dict(parameters or {}))
 
     def raw(self, sql: str, parameters: Mapping[str, object] | None, form: str) -> bytes:
         """Return the answer to a query in one of ClickHouse's own formats."""
-        with self._translated():
+        with self._translated(), self._in_database():
             return self._client.raw_query(sql, parameters=dict(parameters or {}), fmt=form)
 
     def insert(self, table: str, columns: Mapping[str, Sequence[object]], settings: Mapping[str, object]) -> None:
@@ -171,7 +173,7 @@ class Engine:
         Raises:
             RowsRefusedError: Some of the rows may be at fault.
         """
-        with self._translated():
+        with self._translated(), self._in_database():
             types = self._column_types(table)
             # A context of its own for each insert, so that threads can share the connection.
             context = self._client.create_insert_context(
@@ -204,6 +206,13 @@ class Engine:
         if self._owned is not None:
             owner.release(self._owned)
             self._owned = None
+
+    @contextmanager
+    def _in_database(self) -> Iterator[None]:
+        """Run in the store's database, also where another connection has created it since ours was opened."""
+        if not self._has_database:
+            self.use_database()
+        yield
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -119,7 +119,11 @@ def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> 
     for migration in todo:
         for statement in migration.statements:
             engine.command(statement)
-        note = {"version": [migration.version], "name": [migration.name], "checksum": [migration.checksum]}
+        note: dict[str, list[object]] = {
+            "version": [migration.version],
+            "name": [migration.name],
+            "checksum": [migration.checksum],
+        }
         engine.insert("schema_migrations", note, {"async_insert": 0})
     return todo
 
