@@ -129,6 +129,10 @@ class Store:
         """Return the answer to a query in a format of ClickHouse's own, such as `JSON` or `CSVWithNames`."""
         return self._engine.raw(sql, parameters, form)
 
+    def forbid_writes(self) -> None:
+        """Answer queries only from here on, for SQL that somebody else wrote; in JSON, decimals are text."""
+        self._engine.forbid_writes()
+
     def close(self) -> None:
         """End the connection; an embedded store gives up its directory."""
         self._engine.close()

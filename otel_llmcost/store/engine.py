@@ -167,6 +167,12 @@ class Engine:
         with self._translated(), self._in_database():
             return self._client.raw_query(sql, parameters=dict(parameters or {}), fmt=form)
 
+    def forbid_writes(self) -> None:
+        """Refuse every statement but a query from here on. Money is written in JSON as text, which keeps its digits."""
+        with self._translated():
+            self._client.set_client_setting("output_format_json_quote_decimals", 1)
+            self._client.set_client_setting("readonly", 2)
+
     def insert(self, table: str, columns: Mapping[str, Sequence[object]], settings: Mapping[str, object]) -> None:
         """Insert rows given by column. A client that sends the same insert twice does no harm: rows are their keys.
 
