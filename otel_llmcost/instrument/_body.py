@@ -1,15 +1,14 @@
 """Reads an answer's body while the application reads it, and changes nothing in it.
 
 `iter_bytes`, `aiter_bytes`, `close` and `aclose` of the HTTP response see the bytes of every surface of an SDK:
-parsed streams, helpers, raw and line-wise reading. They are set on the response object itself, so nothing is
-shared between calls and nothing needs undoing. The one thing that is left out is the usage event that the
-application did not ask for (`hides_usage`).
+parsed streams, helpers, raw and line-wise reading. The one thing that is left out is what a stream says of its usage
+because we asked, where the application did not (`hides_usage`).
 """
 
 from __future__ import annotations
 
+import functools
 import json
-import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._call import note_fault
@@ -46,7 +45,7 @@ class BodyReader:
         self._pieces: list[bytes] = []
         self._size = 0
         self._has_begun = False
-        self._is_over = False
+        self.is_over = False
 
     def feed(self, piece: bytes) -> bytes:
         """Take a piece, and return what the application is to see of it."""
@@ -64,9 +63,9 @@ class BodyReader:
 
     def end(self, *, is_complete: bool) -> bytes:
         """Take note that nothing more comes, tell the call, and return what was held back."""
-        if self._is_over:
+        if self.is_over:
             return b""
-        self._is_over = True
+        self.is_over = True
         rest = b"".join(self._pieces)
         try:
             self._call.read(*self._result(rest, is_complete=is_complete))
@@ -75,9 +74,13 @@ class BodyReader:
         self._call.finish()
         return rest if self._hides_usage and is_complete else b""
 
+    def mark_end(self) -> None:
+        """Take note that the call ends now, though it is finished later."""
+        self._call.mark_end()
+
     def fail(self, error: BaseException) -> None:
         """Take note that the body broke off: by an error, a cancellation, or because nobody wanted more."""
-        if not self._is_over and not isinstance(error, GeneratorExit):
+        if not self.is_over and not isinstance(error, GeneratorExit):
             self._call.record.error_type = type(error).__name__
         self.end(is_complete=False)
 
@@ -134,7 +137,7 @@ class BodyReader:
                 shown.append(line)
             if is_separator:
                 was_hidden = False
-        return b"".join(line + b"\n" for line in shown)
+        return _without_null_usage(b"".join(line + b"\n" for line in shown))
 
     # --- the end ---
 
@@ -147,6 +150,14 @@ class BodyReader:
         reading = surface.fold(decoded_events(self._kept))
         is_final = is_complete or bool(reading.finish_reason)
         return reading, UsageQuality.REPORTED if is_final else UsageQuality.PARTIAL
+
+
+def _without_null_usage(lines: bytes) -> bytes:
+    """Return chunks without the `"usage": null` that each bears only because the usage was asked for.
+
+    Inside a JSON string the quotes would be escaped, so nothing that somebody said can look like this.
+    """
+    return lines.replace(b',"usage":null', b"").replace(b', "usage": null', b"")
 
 
 def _is_usage_only(line: bytes) -> bool:
@@ -188,85 +199,109 @@ def _tail_of(body: bytes) -> Mapping[str, Any] | None:
     return members if isinstance(members, dict) and isinstance(members.get("usage"), dict) else None
 
 
-class BodyTap:
-    """Sits on one HTTP response and feeds its bytes to a reader.
+def watch(response: Any, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
+    """Have `reader` see the bytes of a response of httpx or httpx2 whose body has not been read.
 
-    Nothing refers back to the response, so that an abandoned stream is freed, and finished, at once.
+    The response becomes an instance of a subclass of its own class: nothing refers back to it, so an abandoned stream
+    is freed as it would be without us, and nothing needs undoing.
 
     Args:
-        response: A response of httpx or httpx2 whose body has not been read.
+        response: The response.
         reader: Takes the bytes.
         later: Has work done outside the garbage collector.
     """
+    response.llmcost_tap = _Tap(reader, later)
+    response.__class__ = _watched_class(type(response))
 
-    def __init__(self, response: Any, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
-        self._response = weakref.ref(response)
-        self._class = type(response)
-        self._reader = reader
+
+@functools.cache
+def _watched_class(kind: Any) -> Any:
+    """Return the subclass of a response class that feeds a reader."""
+    return type(kind.__name__, (_Watched, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+
+
+class _Tap:
+    """What a watched response holds: the reader, and whether its bytes are being pulled just now."""
+
+    def __init__(self, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
+        self.reader = reader
+        self.is_pulling = False
         self._later = later
-        self._is_pulling = False
-        for name in ("iter_bytes", "aiter_bytes", "close", "aclose"):
-            setattr(response, name, getattr(self, name))
+
+    def broke_off(self, error: BaseException) -> None:
+        """Take note of what ended the iteration. A generator that is closed may be closed by the garbage collector."""
+        if isinstance(error, GeneratorExit):
+            self.reader.mark_end()
+            self._later(functools.partial(self.reader.fail, error))
+        else:
+            self.reader.fail(error)
+
+    def closed(self) -> None:
+        """Take note that the response is closed: in the middle of a pull the body has just ended and says so itself."""
+        if not self.is_pulling:
+            self.reader.end(is_complete=False)
+
+    def __del__(self) -> None:
+        """Finish the call of a body that nobody has read."""
+        if not self.reader.is_over:
+            self.broke_off(GeneratorExit())
+
+
+class _Watched:
+    """The methods of a response that its bytes pass through, whoever reads them and how."""
+
+    llmcost_tap: _Tap
 
     def iter_bytes(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
-        """Iterate over the bytes as the response's own method does."""
-        pieces = self._class.iter_bytes(self._response(), *args, **kwargs)
-        feed = self._reader.feed
-        self._is_pulling = True
+        """Iterate over the bytes as the response does."""
+        tap = self.llmcost_tap
+        feed = tap.reader.feed
+        pieces = super().iter_bytes(*args, **kwargs)  # type: ignore[misc]  # the response class comes second
+        tap.is_pulling = True
         try:
             for piece in pieces:
-                shown = feed(piece)
-                if shown:
-                    self._is_pulling = False
+                if shown := feed(piece):
+                    tap.is_pulling = False
                     yield shown
-                    self._is_pulling = True
-            if rest := self._reader.end(is_complete=True):
+                    tap.is_pulling = True
+            if rest := tap.reader.end(is_complete=True):
                 yield rest
         except BaseException as error:
-            self._reader.fail(error)
+            tap.broke_off(error)
             raise
         finally:
             pieces.close()
 
     async def aiter_bytes(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
-        """Iterate over the bytes as the response's own method does."""
-        pieces = self._class.aiter_bytes(self._response(), *args, **kwargs)
-        feed = self._reader.feed
-        self._is_pulling = True
+        """Iterate over the bytes as the response does."""
+        tap = self.llmcost_tap
+        feed = tap.reader.feed
+        pieces = super().aiter_bytes(*args, **kwargs)  # type: ignore[misc]  # the response class comes second
+        tap.is_pulling = True
         try:
             async for piece in pieces:
-                shown = feed(piece)
-                if shown:
-                    self._is_pulling = False
+                if shown := feed(piece):
+                    tap.is_pulling = False
                     yield shown
-                    self._is_pulling = True
-            if rest := self._reader.end(is_complete=True):
+                    tap.is_pulling = True
+            if rest := tap.reader.end(is_complete=True):
                 yield rest
         except BaseException as error:
-            self._reader.fail(error)
+            tap.broke_off(error)
             raise
         finally:
             await pieces.aclose()
 
     def close(self) -> None:
-        """Close the response; before its end, that is the end of the call."""
+        """Close the response; before the body has ended, that is the end of the call."""
         try:
-            self._class.close(self._response())
+            super().close()  # type: ignore[misc]  # the response class comes second
         finally:
-            self._closed()
+            self.llmcost_tap.closed()
 
     async def aclose(self) -> None:
-        """Close the response; before its end, that is the end of the call."""
+        """Close the response; before the body has ended, that is the end of the call."""
         try:
-            await self._class.aclose(self._response())
+            await super().aclose()  # type: ignore[misc]  # the response class comes second
         finally:
-            self._closed()
-
-    def _closed(self) -> None:
-        if not self._is_pulling:  # otherwise the body has just ended, and the iteration says so itself
-            self._reader.end(is_complete=False)
-
-    def __del__(self) -> None:
-        """Finish the call of a stream that nobody read to its end, outside the garbage collector."""
-        reader = self._reader
-        self._later(lambda: reader.fail(GeneratorExit()))
+            self.llmcost_tap.closed()

@@ -177,6 +177,10 @@ class OpenCall:
         if not self.awaits_body:
             self.finish()
 
+    def mark_end(self) -> None:
+        """Take the time: the call has ended, though it may be finished later."""
+        self.record.duration_ns = self.record.duration_ns or max(time.perf_counter_ns() - self._started, 1)
+
     def finish(self) -> None:
         """Hand on the record and end the span; the first time only, and without an exception."""
         if self._is_finished:
@@ -190,7 +194,7 @@ class OpenCall:
 
     def _hand_on(self) -> None:
         record = self.record
-        record.duration_ns = max(time.perf_counter_ns() - self._started, 0)
+        self.mark_end()
         if self._reading is not None:
             _apply(self._reading, record)
         if self._request is not None and record.error_type:

@@ -23,6 +23,7 @@ _OURS: Final = tuple(
 )
 _OURS_TOO: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "_decorate.py")  # noqa: PTH118, PTH120
 MAX_DEPTH: Final = 100
+MAX_KNOWN: Final = 100_000
 
 _is_application: dict[CodeType, bool] = {}
 
@@ -45,7 +46,7 @@ def _belongs_to_application(frame: FrameType) -> bool:
     known = _is_application.get(code)
     if known is None:
         known = frame.f_globals.get("__name__") == "__main__" or not _is_library(code.co_filename)
-        if len(_is_application) < 100_000:  # an application that compiles code without end is not to leak here
+        if len(_is_application) < MAX_KNOWN:  # an application that compiles code without end is not to leak here
             _is_application[code] = known
     return known
 

@@ -17,7 +17,7 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.utils import unwrap
 
 from otel_llmcost import semconv
-from otel_llmcost.instrument._body import BodyReader, BodyTap, read_document
+from otel_llmcost.instrument._body import BodyReader, read_document, watch
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.telemetry import runtime
@@ -99,6 +99,7 @@ class Patch:
         if not self._is_on:
             return
         self._is_on = False
+        self._hosts_without_stream_options.clear()
         if module := sys.modules.get(self._module):
             for name in _METHODS:
                 owner, _, method = name.partition(".")
@@ -164,7 +165,7 @@ class Patch:
             if surface is None or options.method.lower() != "post" or self._tracer is None:
                 return None
             asked = self._asked(client, options, surface)
-            return _SDKCall(self, process, self._tracer, asked, (path, args, kwargs))
+            return _SDKCall(self, process, self._tracer, asked, (client, path, args, kwargs))
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.sdk.package}", error)
             return None
@@ -194,7 +195,7 @@ class Patch:
         if (
             path not in self.sdk.asks_for_usage
             or not call.asked.is_stream
-            or call.asked.server_address in self._hosts_without_stream_options
+            or call.host in self._hosts_without_stream_options
             or (isinstance(given, dict) and "include_usage" in given)
             or not isinstance(options.json_data, dict)
         ):
@@ -212,7 +213,7 @@ class Patch:
         if _STREAM_OPTIONS not in f"{error} {getattr(response, 'text', '')}":
             return False
         call.asks_for_usage = False
-        self._hosts_without_stream_options.add(call.asked.server_address)
+        self._hosts_without_stream_options.add(call.host)
         return True
 
     # --- the response ---
@@ -236,11 +237,12 @@ class _SDKCall(OpenCall):
         process: runtime.Runtime,
         tracer: Tracer,
         asked: Asked,
-        how: tuple[str, tuple[Any, ...], dict[str, Any]],
+        how: tuple[Any, str, tuple[Any, ...], dict[str, Any]],
     ) -> None:
-        path, args, kwargs = how
+        client, path, args, kwargs = how
         super().__init__(process, tracer, asked, patch.sdk.scope)
         self.patch = patch
+        self.host = str(client.base_url)
         self._later = process.pipeline.later
         options = kwargs.get("options") or args[1]
         asking = patch.with_usage_asked(self, path, options)
@@ -260,7 +262,7 @@ class _SDKCall(OpenCall):
             return
         self.awaits_body = True
         is_events = "event-stream" in headers.get("content-type", "") or self.asked.is_stream
-        BodyTap(response, BodyReader(self, is_events=is_events, hides_usage=self.asks_for_usage), self._later)
+        watch(response, BodyReader(self, is_events=is_events, hides_usage=self.asks_for_usage), self._later)
 
 
 def _with_options(

@@ -17,7 +17,6 @@ from opentelemetry.instrumentation.utils import unwrap
 
 from otel_llmcost.attribution import NOBODY, carried, current
 
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import logging
 import time
 import urllib.error
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from otel_llmcost.errors import SpoolError
 from otel_llmcost.spool import SegmentWriter, Spool
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ SEAL_AFTER_NS: Final = 60 * 1_000_000_000
 
 RETRY_AFTER_S: Final = 5.0
 TIMEOUT_S: Final = 5.0
+MAX_SEGMENTS_AT_ONCE: Final = 16
 _PERMANENT: Final = frozenset({400, 413, 422})
 """Answers to a request that would be refused again; others, such as 401 or 503, may be mended on the other side."""
 
@@ -39,8 +40,8 @@ class Delivery(Protocol):
     def deliver(self, frame: Frame) -> None:
         """Take a frame, or raise SpoolError (keep it and try again) or RefusedError (never again)."""
 
-    def tend(self, now_ns: int) -> None:
-        """Do what time has made due."""
+    def tend(self, now_ns: int) -> bool:
+        """Do some of what time has made due, and return whether there is more of it."""
 
     def forget(self) -> None:
         """Let go of what belongs to the parent process, after a fork."""
@@ -63,10 +64,11 @@ class ToSpool:
         """Append a frame."""
         self._writer.append(frame)
 
-    def tend(self, now_ns: int) -> None:
+    def tend(self, now_ns: int) -> bool:
         """Seal a segment that has been open for long."""
         if self._writer.age_ns(now_ns) >= SEAL_AFTER_NS:
             self._writer.seal()
+        return False
 
     def forget(self) -> None:
         """Leave the parent's segment to the parent."""
@@ -99,18 +101,21 @@ class ToEndpoint:
         self._owes = True
         self._net.deliver(frame)
 
-    def tend(self, now_ns: int) -> None:  # noqa: ARG002 - the receiver's state, not the time, says what is due
-        """Send what waits in the spool, once the receiver answers again."""
-        if not self._owes or time.monotonic() < self._retry_at_s:
-            return
+    def tend(self, now_ns: int) -> bool:  # noqa: ARG002 - the receiver's state, not the time, says what is due
+        """Send some of what waits in the spool, once the receiver answers again."""
+        if not self._owes:
+            return False
+        if time.monotonic() < self._retry_at_s:
+            return True
         self._net.close()
         with Spool(self._spool_dir) as spool:
-            for segment in spool.segments():
+            for segment in itertools.islice(spool.segments(), MAX_SEGMENTS_AT_ONCE):
                 if segment.is_sealed:
                     if not all(self._sent_or_refused(frame) for frame in segment.frames):
-                        return
+                        return True
                     spool.acknowledge(segment, now_s=time.time())
-        self._owes = False
+            self._owes = spool.is_ours and any(segment.is_sealed for segment in spool.segments())
+        return self._owes
 
     def forget(self) -> None:
         """Leave the parent's segment to the parent."""
@@ -153,5 +158,3 @@ def delivery_for(settings: Settings) -> Delivery:
     """Return where calls go under these settings."""
     return ToEndpoint(settings) if settings.endpoint else ToSpool(settings)
 
-
-__all__ = ["Delivery", "RefusedError", "SpoolError", "ToEndpoint", "ToSpool", "delivery_for"]

@@ -125,6 +125,7 @@ class Pipeline:
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._lingering: deque[_Item] = deque()
         self._waiting: deque[tuple[Frame, int]] = deque()
+        self._is_due = False
         self._worker: threading.Thread | None = None
         self._start_lock = threading.Lock()
         self._work_lock = threading.Lock()
@@ -148,7 +149,7 @@ class Pipeline:
         mine, lingering = self._queue, self._lingering
         while True:
             try:
-                item = mine.get(timeout=RETRY_S if self._waiting else IDLE_S)
+                item = mine.get(timeout=RETRY_S if self._waiting or self._is_due else IDLE_S)
             except queue.Empty:
                 pass
             else:
@@ -213,7 +214,7 @@ class Pipeline:
                 self._fault(str(error))
                 return
             self._waiting.popleft()
-        self._delivery.tend(time.time_ns())
+        self._is_due = self._delivery.tend(time.time_ns())
 
     def _fault(self, message: str) -> None:
         """Say what is wrong, once as long as it stays the same."""

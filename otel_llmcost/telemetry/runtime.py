@@ -109,7 +109,7 @@ def started(tracer_provider: TracerProvider | None = None) -> Runtime:
     with _lock:
         if _current is None:
             _current = Runtime(settings_from(os.environ), tracer_provider)
-            _tie_to_process(_current)
+            _tie_to_process()
             _watch_providers()
         _current.attach(tracer_provider or trace.get_tracer_provider())
         return _current
@@ -122,7 +122,7 @@ def current() -> Runtime | None:
 
 def stop() -> None:
     """Deliver what is left and forget the runtime; the next `started` reads the environment anew."""
-    global _current  # noqa: PLW0603
+    global _current
     with _lock:
         runtime, _current = _current, None
     if runtime is not None:
@@ -130,7 +130,7 @@ def stop() -> None:
         runtime.pipeline.close()
 
 
-def _tie_to_process(runtime: Runtime) -> None:
+def _tie_to_process() -> None:
     global _is_tied  # noqa: PLW0603 - ties to a process cannot be undone, so they are made once
     if _is_tied:
         return

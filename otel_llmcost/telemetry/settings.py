@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from otel_llmcost.attribution import Attribution, from_entries
+from otel_llmcost.attribution import NOBODY, Attribution, from_entries
 from otel_llmcost.semconv import ATTRIBUTION_ATTRIBUTES, TAGS_HEADER
 from otel_llmcost.spool import default_data_dir
 
@@ -45,7 +45,7 @@ class Settings:
     data_dir: Path
     endpoint: str = ""
     headers: tuple[tuple[str, str], ...] = ()
-    defaults: Attribution = Attribution()
+    defaults: Attribution = NOBODY
     trusts_incoming: bool = False
     tags_header: str = ""
     max_queue_size: int = 65_536
