@@ -51,9 +51,14 @@ class Frame:
 def default_data_dir(environ: Mapping[str, str]) -> Path:
     """Return `LLMCOST_DATA_DIR`, or the user's own data directory."""
     if given := environ.get("LLMCOST_DATA_DIR"):
-        return Path(given).expanduser()
-    home = environ.get("XDG_DATA_HOME") or (Path(environ.get("HOME") or Path.home()) / ".local" / "share")
-    return Path(home) / "llmcost"
+        return Path(_expanded(given))
+    if shared := environ.get("XDG_DATA_HOME"):
+        return Path(shared) / "llmcost"
+    return Path(environ.get("HOME") or _expanded("~").replace("~", "/")) / ".local" / "share" / "llmcost"
+
+
+def _expanded(path: str) -> str:
+    return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises where a container's user has no name
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -155,7 +160,7 @@ class SegmentWriter:
         self._size, self._opened_at_ns = 0, now_ns
 
     def _check_budget(self) -> None:
-        held = sum(path.stat().st_size for path in _listed(self._directory, ".segment", ".open"))
+        held = sum(map(_size_of, _listed(self._directory, ".segment", ".open")))
         if held >= self._max_spool_bytes:
             msg = (
                 f"spool {self._directory} holds {held} bytes, its limit is {self._max_spool_bytes}: "
@@ -177,9 +182,9 @@ class SegmentWriter:
 
 
 def _locked(path: Path) -> int | None:
-    """Create a file and lock it; None if a reader took it for an orphan in between."""
+    """Create a file and lock it; None if a reader took it for an orphan in between, and perhaps has sealed it."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    if _try_lock(descriptor):
+    if _try_lock(descriptor) and path.exists():
         return descriptor
     os.close(descriptor)
     return None
@@ -216,6 +221,13 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # sealed or taken meanwhile
+        return 0
 
 
 def _listed(directory: Path, *suffixes: str) -> list[Path]:
@@ -317,16 +329,17 @@ class Spool:
             for directory in (self._directory, self._acknowledged, self._corrupt):
                 directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             marker = os.open(self._directory / "draining", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            if not _try_lock(marker):
-                os.close(marker)
-                return self
-            if os.fstat(marker).st_size:
-                for path in _listed(self._acknowledged, ".segment"):
-                    path.rename(self._directory / path.name)
-            os.write(marker, str(os.getpid()).encode())
         except OSError as error:
             raise _unusable(self._directory, error) from error
-        self._marker = marker
+        try:
+            if _try_lock(marker):
+                self._begin(marker)
+                self._marker = marker
+        except OSError as error:
+            raise _unusable(self._directory, error) from error
+        finally:
+            if self._marker is None:
+                os.close(marker)
         return self
 
     def __exit__(
@@ -340,6 +353,12 @@ class Spool:
         os.close(self._marker)
         self._marker = None
 
+    def _begin(self, marker: int) -> None:
+        if os.fstat(marker).st_size:
+            for path in _listed(self._acknowledged, ".segment"):
+                path.rename(self._directory / path.name)
+        os.write(marker, str(os.getpid()).encode())
+
     @property
     def is_ours(self) -> bool:
         """Whether this is the one that drains."""
@@ -349,7 +368,10 @@ class Spool:
         """Read every sealed segment, and what is whole of the open ones, oldest first."""
         if not self.is_ours:
             return
-        self._seal_orphans()
+        try:
+            self._seal_orphans()
+        except OSError as error:
+            raise _unusable(self._directory, error) from error
         for path in _listed(self._directory, ".segment", ".open"):
             try:
                 yield read_segment(path)
@@ -364,21 +386,34 @@ class Spool:
         Args:
             segment: As `segments` gave it; an open one stays where it is.
             now_s: Unix seconds; segments acknowledged long before are removed.
+
+        Raises:
+            SpoolError: The directory cannot be used; the segment is still there.
         """
         if not segment.is_sealed:
             return
-        if segment.faults:
-            self.set_aside.extend(segment.faults)
-            shutil.copyfile(segment.path, self._corrupt / segment.path.name)
-        os.utime(segment.path, (now_s, now_s))
-        segment.path.rename(self._acknowledged / segment.path.name)
-        for path in _listed(self._acknowledged, ".segment"):
-            if path.stat().st_mtime < now_s - KEEP_ACKNOWLEDGED_S:
-                path.unlink()
+        try:
+            if segment.faults:
+                shutil.copyfile(segment.path, self._corrupt / segment.path.name)
+            os.utime(segment.path, (now_s, now_s))
+            segment.path.rename(self._acknowledged / segment.path.name)
+            for path in _listed(self._acknowledged, ".segment"):
+                if path.stat().st_mtime < now_s - KEEP_ACKNOWLEDGED_S:
+                    path.unlink()
+        except OSError as error:
+            raise _unusable(segment.path, error) from error
+        self.set_aside.extend(segment.faults)
 
     def reject(self, segment: Segment) -> Path:
-        """Set a whole segment aside that nobody will ever take, and return where it is now."""
-        return segment.path.rename(self._corrupt / segment.path.name)
+        """Set a whole segment aside that nobody will ever take, and return where it is now.
+
+        Raises:
+            SpoolError: The directory cannot be used; the segment is still there.
+        """
+        try:
+            return segment.path.rename(self._corrupt / segment.path.name)
+        except OSError as error:
+            raise _unusable(segment.path, error) from error
 
     def _seal_orphans(self) -> None:
         for path in _listed(self._directory, ".open"):
@@ -386,6 +421,8 @@ class Spool:
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:  # its writer has just sealed it
                 continue
-            if _try_lock(descriptor) and path.exists():
-                _sealed(path, sync=True)
-            os.close(descriptor)
+            try:
+                if _try_lock(descriptor) and path.exists():
+                    _sealed(path, sync=True)
+            finally:
+                os.close(descriptor)
