@@ -211,7 +211,7 @@ def watch(response: Any, reader: BodyReader, later: Callable[[Callable[[], None]
         later: Has work done outside the garbage collector.
     """
     response.llmcost_tap = _Tap(reader, later)
-    response.__class__ = _watched_class(type(response))
+    response.__class__ = _watched_class(response.__class__)
 
 
 @functools.cache
