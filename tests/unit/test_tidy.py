@@ -23,10 +23,10 @@ VARIABLE = re.compile(r"\bLLMCOST_[A-Z][A-Z0-9_]*[A-Z0-9]\b")
 # Written so that this file does not hold what it forbids.
 PLACES_OF_OTHERS = {
     "a package registry": re.compile(
-        r"py[p]i\.(org|python)|python[h]osted|npm[j]s\.(org|com)|npm[m]irror|proxy\.go[l]ang|\b(extra-)?index-url\b",
+        r"py[p]i\.(org|python)|python[h]osted|npm[j]s\.(org|com)|npm[m]irror|proxy\.go[l]ang|\b(extra-)?ind[e]x-url\b",
         re.IGNORECASE,
     ),
-    "a path of one machine": re.compile(r"(?<![\w.~$}])/(home|root|Users|work)/\w|/tmp/w\b"),
+    "a path of one machine": re.compile(r"(?<![\w.~$}])/(home|root|Users|work)/\w|/tm[p]/w\b"),
 }
 
 
