@@ -1,0 +1,19 @@
+"""The command line, `llmcost`. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        from otel_llmcost.cli.app import run
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("typer", "rich"):
+            raise
+        sys.stderr.write(f"llmcost: {error.name} is not installed: pip install 'otel-llmcost[cli,embedded]'\n")
+        sys.exit(2)
+    sys.exit(run(sys.argv[1:]))

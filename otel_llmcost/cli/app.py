@@ -1,0 +1,52 @@
+"""The commands, and what `llmcost --help` says."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from otel_llmcost.cli.exits import exit_code_of
+from otel_llmcost.cli.migrate import migrate
+from otel_llmcost.cli.price import price
+from otel_llmcost.cli.report import report
+from otel_llmcost.cli.sql import sql
+
+EPILOG: Final = (
+    "Exit codes: 0 done, 1 done but something needs attention, 2 wrong argument or setting, "
+    "3 store or spool cannot be used, 70 a fault of ours."
+)
+
+app: Final = typer.Typer(
+    name="llmcost",
+    help="What LLM calls cost, by feature, to the last digit.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (report, sql, price, migrate):
+    app.command(epilog=EPILOG)(_command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(version("otel-llmcost"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """What LLM calls cost, by feature, to the last digit."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code.
+
+    Args:
+        arguments: What stands behind `llmcost`.
+    """
+    return exit_code_of(lambda: app(args=list(arguments), prog_name="llmcost", standalone_mode=False))

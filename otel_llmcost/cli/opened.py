@@ -1,0 +1,135 @@
+"""Opening the store: whoever owns it migrates it, drains the spool into it and derives, before it answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final, Self
+
+from otel_llmcost.cli.exits import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from rich.progress import Progress, TaskID
+
+    from otel_llmcost.exporter import Drained
+    from otel_llmcost.pricing import RateTable
+    from otel_llmcost.store import Refused, Store
+
+SLOW_S: Final = 2.0
+"""Whatever takes longer shows how far it is, on a terminal."""
+
+_NAMED_FAULTS: Final = 5
+
+
+@contextmanager
+def opened(dsn: str, data_dir: Path) -> Iterator[Store]:
+    """Give the store, with all in it that was waiting in the spool.
+
+    Args:
+        dsn: Where it is; empty for the embedded store of the data directory.
+        data_dir: Where the spool is.
+
+    Raises:
+        ConfigError: The DSN cannot be used.
+        StoreError: The store cannot be reached, or another process owns it.
+        SpoolError: The spool cannot be used.
+    """
+    from otel_llmcost.pricing import load_rate_table
+
+    with connected(dsn, data_dir) as store:
+        store.migrate()
+        if (data_dir / "spool").exists():
+            done = drained(store, data_dir, load_rate_table())
+            if done.calls or done.faults:
+                store.derive()
+            say_faults(done)
+        yield store
+
+
+@contextmanager
+def connected(dsn: str, data_dir: Path) -> Iterator[Store]:
+    """Give the store as it is; rows that it refuses are kept in `refused.jsonl` of the data directory."""
+    from otel_llmcost.exporter import default_dsn
+    from otel_llmcost.store import connect
+
+    with connect(dsn or default_dsn(data_dir), on_refused=lambda rows: keep_refused(rows, data_dir)) as store:
+        yield store
+
+
+def drained(store: Store, data_dir: Path, table: RateTable) -> Drained:
+    """Bring the spool into the store and return what was done; show how far it is where that takes long."""
+    from otel_llmcost.exporter import drain
+
+    spool = data_dir / "spool"
+    waiting = sum(1 for path in spool.glob("*.segment"))
+    with SlowProgress("draining the spool", waiting) as progress:
+        return drain(spool, store, table, on_progress=lambda done: progress.advance_to(done.segments))
+
+
+def say_faults(done: Drained) -> None:
+    """Name what a drain had to set aside."""
+    for fault in done.faults[:_NAMED_FAULTS]:
+        say(f"set aside: {fault}")
+    if len(done.faults) > _NAMED_FAULTS:
+        say(f"set aside: {len(done.faults) - _NAMED_FAULTS} more")
+
+
+def keep_refused(rows: Sequence[Refused], data_dir: Path) -> None:
+    """Keep the calls that the store refused, a JSON line each, and say how many and why."""
+    path = data_dir / "refused.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        for refused in rows:
+            line = {"kind": refused.kind, "reason": refused.reason, "call": asdict(refused.row.call)}
+            file.write(json.dumps(line, default=str) + "\n")
+    first = rows[0].row.call
+    say(f"the store refused {len(rows)} calls, kept in {path}: {first.trace_id}/{first.span_id}: {rows[0].reason}")
+
+
+class SlowProgress:
+    """A progress bar on stderr that appears after two seconds, and only on a terminal.
+
+    Args:
+        label: What is being done.
+        total: How much there is of it.
+    """
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label, self._total = label, total
+        self._began_s = time.monotonic()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def advance_to(self, done: int) -> None:
+        """Say how much is done."""
+        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._began_s > SLOW_S:
+            self._show()
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, total=max(self._total, done))
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._bar.start()
+        self._task = self._bar.add_task(self._label, total=self._total)
+
+    def __enter__(self) -> Self:
+        """Begin to count the time."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,72 @@
+"""`llmcost price -`: answers in, prices out, one JSON line each."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+
+from otel_llmcost.cli.exits import ExitCode, say
+
+
+def price(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="JSON lines; `-` reads stdin.")],
+    rates: Annotated[
+        Path | None, typer.Option("--rates", help="Another rate table than the one of this release.")
+    ] = None,
+) -> None:
+    """Price provider answers: JSON lines in, a JSON line out for each, in the same order.
+
+    In: {"id", "provider", "model", "at", "context", "usage"}, where usage is the JSON that the provider answered.
+    Out: {"id", "status", "total_usd", "rate_id", "lines"}, amounts as exact decimal text. A line that cannot be read
+    gives {"id", "status": "error", "error", "line"}; the others are priced all the same, and the exit code is 1.
+    """
+    if source == "-":
+        faults = _write_prices(sys.stdin.buffer, rates)
+    else:
+        with Path(source).open("rb") as file:
+            faults = _write_prices(file, rates)
+    if faults:
+        say(f"{faults} of the lines could not be priced: their status is error")
+        raise typer.Exit(ExitCode.FINDINGS)
+
+
+def priced_lines(lines: Iterator[bytes] | IO[bytes], rates: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the price of every line that is not blank."""
+    from otel_llmcost.cli.answers import read_answer
+    from otel_llmcost.pricing import load_rate_table, price_line
+
+    table = load_rate_table(rates)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        case: Any = None
+        try:
+            case = json.loads(line)
+            yield price_line(case, table, read_answer)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one line must not keep the others
+            case_id = case.get("id") if isinstance(case, dict) else None
+            yield {"id": case_id, "status": "error", "error": _fault(case, error), "line": number}
+
+
+def _write_prices(lines: IO[bytes], rates: Path | None) -> int:
+    """Write a line for each, at once, so that whoever waits for it gets it; return how many are faults."""
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    faults = 0
+    for priced in priced_lines(lines, rates):
+        faults += priced["status"] == "error"
+        sys.stdout.write(encode(priced) + "\n")
+        sys.stdout.flush()
+    return faults
+
+
+def _fault(case: object, error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return f"not JSON: {error}"
+    if not isinstance(case, dict):
+        return f"a {type(case).__name__} where an object should be"
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    return str(error) or type(error).__name__
