@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.reading import Reading, Surface, count, error_in, section, usage_or_fault, word
+from otel_llmcost.providers.reading import Reading, Surface, count, error_in, objects, section, usage_or_fault, word
 from otel_llmcost.usage import Usage
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ def read_message(body: Mapping[str, Any]) -> Reading:
     told = section(body, "usage")
     usage, fault = usage_or_fault(read_usage, told)
     geo = word(told or {}, "inference_geo")
-    blocks = [block for block in body.get("content") or () if isinstance(block, dict)]
     return Reading(
         model=word(body, "model"),
         response_id=word(body, "id"),
@@ -54,7 +53,7 @@ def read_message(body: Mapping[str, Any]) -> Reading:
         speed=word(told or {}, "speed"),
         region="" if geo == "not_available" else geo,
         finish_reason=word(body, "stop_reason"),
-        tool_call_count=sum(block.get("type") == "tool_use" for block in blocks),
+        tool_call_count=sum(word(block, "type") == "tool_use" for block in objects(body, "content")),
         fault=fault,
     )
 
@@ -65,8 +64,9 @@ def fold_message(events: Sequence[Mapping[str, Any]]) -> Reading:
     usage: dict[str, Any] = {}
     blocks: list[Any] = []
     for event in events:
-        message |= _told(section(event, "message")) | _told(section(event, "delta"))
-        usage |= _told(section(event.get("message"), "usage")) | _told(section(event, "usage"))
+        begun = section(event, "message")
+        message |= _told(begun) | _told(section(event, "delta"))
+        usage |= _told(section(begun, "usage")) | _told(section(event, "usage"))
         blocks.append(section(event, "content_block"))
     reading = read_message(message | {"usage": usage or None, "content": blocks})
     return replace(reading, error_type=next(filter(None, map(error_in, events)), ""))

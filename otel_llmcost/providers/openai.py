@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.reading import Reading, Surface, count, error_in, section, usage_or_fault, word
+from otel_llmcost.providers.reading import Reading, Surface, count, error_in, objects, section, usage_or_fault, word
 from otel_llmcost.usage import Usage
 
 if TYPE_CHECKING:
@@ -47,16 +47,15 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
 
 def read_chat(body: Mapping[str, Any]) -> Reading:
     """Return what a ChatCompletion tells."""
-    choices = [choice for choice in body.get("choices") or () if isinstance(choice, dict)]
+    choices = objects(body, "choices")
     usage, fault = usage_or_fault(read_usage, section(body, "usage"))
-    messages = [section(choice, "message") or {} for choice in choices]
     return Reading(
         model=word(body, "model"),
         response_id=word(body, "id"),
         usage=usage,
         service_tier=word(body, "service_tier"),
         finish_reason=",".join(filter(None, (word(choice, "finish_reason") for choice in choices))),
-        tool_call_count=sum(len(message.get("tool_calls") or ()) for message in messages),
+        tool_call_count=sum(len(objects(section(choice, "message"), "tool_calls")) for choice in choices),
         fault=fault,
     )
 
@@ -67,9 +66,9 @@ def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
     reasons: dict[int, str] = {}
     for event in events:
         whole |= {key: event[key] for key in ("id", "model", "service_tier", "usage") if event.get(key)}
-        for choice in event.get("choices") or ():
-            if isinstance(choice, dict) and choice.get("finish_reason"):
-                reasons[choice.get("index") or 0] = str(choice["finish_reason"])
+        for choice in objects(event, "choices"):
+            if reason := word(choice, "finish_reason"):
+                reasons[index if isinstance(index := choice.get("index"), int) else 0] = reason
     usage, fault = usage_or_fault(read_usage, section(whole, "usage"))
     return Reading(
         error_type=next(filter(None, map(error_in, events)), ""),
@@ -84,12 +83,9 @@ def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
 
 def read_responses(body: Mapping[str, Any]) -> Reading:
     """Return what a Response tells. A background one has no usage until it is retrieved."""
-    kinds = [word(item, "type") for item in body.get("output") or () if isinstance(item, dict)]
-    containers = {
-        word(item, "container_id")
-        for item in body.get("output") or ()
-        if isinstance(item, dict) and item.get("type") == "code_interpreter_call"
-    }
+    items = objects(body, "output")
+    kinds = [word(item, "type") for item in items]
+    containers = {word(item, "container_id") for item in items if word(item, "type") == "code_interpreter_call"}
 
     def with_tools(usage: Mapping[str, Any]) -> Usage:
         return replace(

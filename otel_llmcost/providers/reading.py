@@ -86,6 +86,12 @@ def section(of: Mapping[str, Any] | None, *keys: str) -> Mapping[str, Any] | Non
     return None
 
 
+def objects(of: Mapping[str, Any] | None, key: str) -> list[Mapping[str, Any]]:
+    """Return the objects in the list under `key`, none where there is no list."""
+    value = of.get(key) if of else None
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def word(of: Mapping[str, Any], key: str) -> str:
     """Return the text under `key`, empty where there is none."""
     value = of.get(key)

@@ -1,0 +1,74 @@
+"""Anthropic's wire format: the input stands beside its cached parts."""
+
+from __future__ import annotations
+
+from otel_llmcost.providers.anthropic import fold_message, read_message, read_usage
+from otel_llmcost.usage import Usage
+
+
+def test_the_input_is_the_sum_of_uncached_read_and_written() -> None:
+    usage = {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 100,
+        "cache_creation_input_tokens": 1000,
+        "output_tokens": 7,
+    }
+    assert read_usage(usage) == Usage(
+        input_tokens=1110, cache_read_tokens=100, cache_write_5m_tokens=1000, output_tokens=7
+    )
+
+
+def test_writes_are_split_by_lifetime() -> None:
+    split = {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 70}
+    read = read_usage({"input_tokens": 1, "cache_creation_input_tokens": 100, "cache_creation": split})
+    assert (read.cache_write_5m_tokens, read.cache_write_1h_tokens, read.input_tokens) == (30, 70, 101)
+
+
+def test_a_split_without_its_total_counts_all_the_same() -> None:
+    read = read_usage({"input_tokens": 1, "cache_creation": {"ephemeral_1h_input_tokens": 70}})
+    assert (read.cache_write_5m_tokens, read.cache_write_1h_tokens, read.input_tokens) == (0, 70, 71)
+
+
+def test_thinking_is_a_part_of_the_output_and_searches_are_counted() -> None:
+    usage = {
+        "input_tokens": 1,
+        "output_tokens": 9000,
+        "output_tokens_details": {"thinking_tokens": 8200},
+        "server_tool_use": {"web_search_requests": 3},
+    }
+    assert read_usage(usage) == Usage(input_tokens=1, output_tokens=9000, reasoning_tokens=8200, web_search=3)
+
+
+def test_tier_speed_and_place_are_told_in_the_providers_words() -> None:
+    usage = {"input_tokens": 1, "service_tier": "batch", "speed": "fast", "inference_geo": "us"}
+    reading = read_message({"usage": usage})
+    assert (reading.service_tier, reading.speed, reading.region) == ("batch", "fast", "us")
+    assert read_message({"usage": {"inference_geo": "not_available"}}).region == ""
+
+
+def test_the_running_totals_of_a_stream_replace_and_do_not_add() -> None:
+    start = {"id": "m", "model": "c", "usage": {"input_tokens": 2694, "output_tokens": 1, "service_tier": "standard"}}
+    events = [
+        {"type": "message_start", "message": start},
+        {"type": "message_delta", "delta": {"stop_reason": None}, "usage": {"output_tokens": 90}},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn"},
+            "usage": {"input_tokens": 11665, "output_tokens": 186},
+        },
+    ]
+    reading = fold_message(events)
+    assert reading.usage == Usage(input_tokens=11665, output_tokens=186)
+    assert (reading.finish_reason, reading.service_tier, reading.response_id) == ("end_turn", "standard", "m")
+
+
+def test_a_stream_that_was_cut_keeps_its_input() -> None:
+    start = {"id": "m", "model": "c", "usage": {"input_tokens": 10, "cache_read_input_tokens": 90, "output_tokens": 1}}
+    reading = fold_message([{"type": "message_start", "message": start}])
+    assert reading.usage == Usage(input_tokens=100, cache_read_tokens=90, output_tokens=1)
+    assert reading.finish_reason == ""
+
+
+def test_tools_that_a_stream_asks_for_are_counted() -> None:
+    block = {"type": "content_block_start", "content_block": {"type": "tool_use", "name": "f"}}
+    assert fold_message([block, block]).tool_call_count == 2
