@@ -143,6 +143,12 @@ class Engine:
             )
             raise StoreError(msg) from exc
 
+    @property
+    def version(self) -> tuple[int, int]:
+        """The engine's year and release, such as (26, 9)."""
+        year, release, *_ = str(self._client.server_version).split(".")
+        return int(year), int(release)
+
     def use_database(self) -> bool:
         """Make the store's database the current one and tell whether it exists."""
         with self._translated():

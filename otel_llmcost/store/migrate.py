@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from otel_llmcost.store.engine import Engine
 
+MINIMUM_VERSION: Final = (25, 12)
+"""Since then all parts of a query see one state of a table (`enable_shared_storage_snapshot_in_query`). Before, an hour
+that was derived anew in the middle of a reader's query was missing from its answer."""
+
 _FILE: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 _SERVER_ONLY: Final = re.compile(r"^-- Only: server\b", re.MULTILINE)
@@ -111,7 +115,15 @@ def pending(engine: Engine, migrations: Sequence[Migration]) -> tuple[Migration,
 
 
 def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> tuple[Migration, ...]:
-    """Apply what is pending and return it. A run that was cut short is continued by the next one."""
+    """Apply what is pending and return it. A run that was cut short is continued by the next one.
+
+    Raises:
+        StoreRefusedError: The server is too old, a file was edited, or the database is ahead of us.
+    """
+    if engine.version < MINIMUM_VERSION:
+        found, wanted = (".".join(map(str, version)) for version in (engine.version, MINIMUM_VERSION))
+        msg = f"ClickHouse {found} is too old for the rollups: upgrade the server to {wanted} or later"
+        raise StoreRefusedError(msg)
     todo = pending(engine, migrations)
     if not engine.use_database():
         engine.command(layout.render(_CREATE_DATABASE))

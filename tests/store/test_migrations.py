@@ -13,6 +13,7 @@ from otel_llmcost.store.migrate import Layout
 from tests.store.ledger import a_call, said_by, truth_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SINGLE = Layout(database="llmcost", embedded=False, retention_days=400)
@@ -23,7 +24,7 @@ PACKAGED = resources.files("otel_llmcost.store") / "migrations"
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A copy of the migrations that a test may edit."""
-    return shutil.copytree(str(PACKAGED), tmp_path / "migrations")  # type: ignore[no-any-return, arg-type]
+    return shutil.copytree(str(PACKAGED), tmp_path / "migrations")
 
 
 def schema(store: Store) -> list[tuple[object, ...]]:
@@ -85,7 +86,15 @@ def test_a_file_that_comes_late_is_refused(dsn: str, files: Path) -> None:
             apply(store, files)
 
 
-class _Stopped(Exception):
+def test_an_old_server_is_refused_before_anything_is_changed(dsn: str) -> None:
+    with connect(dsn) as store:
+        store._engine._client.server_version = "25.8.2.1"
+        with pytest.raises(StoreRefusedError, match=r"ClickHouse 25\.8 is too old .* 25\.12 or later"):
+            store.migrate()
+        assert not store._engine.use_database()
+
+
+class _StoppedError(Exception):
     """Stands for the end of the process."""
 
 
@@ -97,15 +106,15 @@ def test_a_run_cut_short_after_any_statement_is_continued(dsn: str, monkeypatch:
         for budget in range(1, statements + 2):
             left = iter(range(budget))
 
-            def until_cut(sql: str, settings: object = None, left=left) -> object:
+            def until_cut(sql: str, settings: object = None, left: Iterator[int] = left) -> object:
                 if sql.startswith("CREATE") and next(left, None) is None:
-                    raise _Stopped
+                    raise _StoppedError
                 return real(sql)
 
             monkeypatch.setattr(store._engine, "command", until_cut)
             try:
                 store.migrate()
-            except _Stopped:
+            except _StoppedError:
                 continue
         monkeypatch.undo()
         store.migrate()
@@ -155,7 +164,10 @@ def test_the_owner_and_the_server_derive_under_the_same_settings() -> None:
 
 
 def test_every_column_has_a_comment(store: Store) -> None:
-    sql = "SELECT table, name FROM system.columns WHERE database = {db:String} AND table IN {tables:Array(String)} AND comment = ''"
+    sql = """
+        SELECT table, name FROM system.columns
+        WHERE database = {db:String} AND table IN {tables:Array(String)} AND comment = ''
+    """
     tables = ["schema_migrations", "llm_calls_log", "touched_hours", "spend_hourly_log", "session_spend_log"]
     assert store.query(sql, {"db": store._engine.database, "tables": tables}).rows == ()
 
@@ -169,9 +181,9 @@ def test_every_table_and_view_says_what_it_is_for(store: Store) -> None:
 @pytest.mark.parametrize("rollup", derive.ROLLUPS)
 def test_a_derivation_has_the_columns_of_its_log_in_their_order(store: Store, rollup: str) -> None:
     """INSERT ... SELECT * goes by position."""
-    names = "SELECT name, type FROM system.columns WHERE database = {db:String} AND table = {table:String} ORDER BY position"
+    names = "SELECT name FROM system.columns WHERE database = {db:String} AND table = {table:String} ORDER BY position"
     log, derivation = (
         store.query(names, {"db": store._engine.database, "table": f"{rollup}{suffix}"}).rows
         for suffix in ("_log", "_derivation")
     )
-    assert [name for name, _ in log] == [name for name, _ in derivation]
+    assert log == derivation
