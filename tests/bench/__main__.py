@@ -1,0 +1,52 @@
+"""`python -m tests.bench`: measure, print, and write `.build/bench/results.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+
+from tests.bench import calls, micro, results, startup
+from tests.bench.environments import BUILD, python_of
+from tests.bench.subjects import RIVALS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", choices=("calls", "startup", "micro"), help="one part instead of all")
+    parser.add_argument("--rounds", type=int, default=15, help="rounds of calls")
+    parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
+    asked = parser.parse_args()
+    parts = {
+        "calls": lambda: calls.measure(asked.rounds),
+        "startup": lambda: startup.measure(asked.runs),
+        "micro": lambda: micro.measure(asked.runs),
+    }
+    if asked.only != "micro":
+        for rival in RIVALS:
+            python_of(rival)
+    found = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": _machine()}
+    started = time.monotonic()
+    for name, measure in parts.items():
+        if asked.only in (None, name):
+            sys.stderr.write(f"Measuring {name} …\n")
+            found[name] = measure()
+    shutil.rmtree(BUILD / "data", ignore_errors=True)
+    found["took_s"] = round(time.monotonic() - started, 1)
+    for line in results.tables(found):
+        sys.stdout.write(line + "\n")
+    target = BUILD / ("results.json" if asked.only is None else f"results-{asked.only}.json")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+
+
+def _machine() -> dict[str, str]:
+    return {"platform": platform.platform(), "processor": platform.machine(), "python": platform.python_version()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What a call and a streamed chunk cost: rounds in which every worker does the same jobs, one after the other."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.bench.driver import Driven
+from tests.bench.subjects import BARE, OURS, RIVALS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CALLS: Final = 200
+STREAMS: Final = 10
+FEW, MANY = 8, 408
+
+JOBS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "chat": {"job": "chat", "calls": CALLS},
+    "chat in a feature": {"job": "chat_in_feature", "calls": CALLS},
+    "async chat": {"job": "chat_async", "calls": CALLS},
+    "short stream": {"job": "stream", "calls": 5 * STREAMS, "chunks": FEW, "asks_for_usage": True},
+    "long stream": {"job": "stream", "calls": STREAMS, "chunks": MANY, "asks_for_usage": True},
+    "short stream, usage not asked": {"job": "stream", "calls": 5 * STREAMS, "chunks": FEW, "asks_for_usage": False},
+    "long stream, usage not asked": {"job": "stream", "calls": STREAMS, "chunks": MANY, "asks_for_usage": False},
+}
+_CHUNKS: Final = {
+    "chunk": ("short stream", "long stream"),
+    "chunk, usage not asked": ("short stream, usage not asked", "long stream, usage not asked"),
+}
+_REPORTED: Final = ("chat", "chat in a feature", "async chat", "short stream", *_CHUNKS)
+
+Round = dict[str, dict[str, float]]
+"""The CPU microseconds of each job by subject."""
+
+
+def measure(rounds: int) -> dict[str, Any]:
+    """Return, for each thing reported and each subject, the microseconds on top of bare, and who the subjects are.
+
+    Args:
+        rounds: How often every worker does every job; one more, at first, warms up.
+    """
+    with ExitStack() as stack:
+        workers = {subject: stack.enter_context(Driven(subject)) for subject in (*BARE, OURS, *RIVALS)}
+        taken = [_round(workers, number) for number in range(rounds + 1)][1:]
+        about = {subject: worker.do("about") for subject, worker in workers.items()}
+    return {
+        "bare_us": {what: median(_bare(each, what) for each in taken) for what in _REPORTED},
+        "added_us": {what: {subject: _spread(taken, what, subject) for subject in workers} for what in _REPORTED},
+        "subjects": about,
+    }
+
+
+def _round(workers: Mapping[str, Driven], number: int) -> Round:
+    """Return one round; the order turns from round to round, so that nobody always follows the same neighbour."""
+    subjects = list(workers)
+    turned = subjects[number % len(subjects) :] + subjects[: number % len(subjects)]
+    taken: Round = {}
+    for name, job in JOBS.items():
+        for subject in turned:
+            taken.setdefault(subject, {})[name] = workers[subject].cpu_us(**job)
+    for of_subject in taken.values():
+        for name, (short, long) in _CHUNKS.items():
+            of_subject[name] = (of_subject[long] - of_subject[short]) / (MANY - FEW)
+    return taken
+
+
+def _bare(taken: Round, what: str) -> float:
+    return sum(taken[subject][what] for subject in BARE) / len(BARE)
+
+
+def _spread(taken: list[Round], what: str, subject: str) -> dict[str, float]:
+    """Return quartiles of what a subject adds; for the bare ones, to each other."""
+    others = [each[BARE[0]][what] if subject in BARE else _bare(each, what) for each in taken]
+    added = [each[subject][what] - other for each, other in zip(taken, others, strict=True)]
+    low, middle, high = quantiles(added, n=4)
+    return {"median": middle, "low": low, "high": high}

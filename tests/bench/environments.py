@@ -1,0 +1,45 @@
+"""An environment for each of the others under `.build/bench/`, made once for a version, with pip alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tests.bench.subjects import ENVIRONMENT, RIVALS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+BUILD: Final = ROOT / ".build" / "bench"
+_PINS: Final = ROOT / "constraints.txt"
+
+
+def python_of(subject: str) -> Path:
+    """Return the interpreter of a subject, its environment made where it is missing or old.
+
+    The rivals get what `constraints.txt` pins: the same openai and the same OpenTelemetry as we have.
+    """
+    if subject not in RIVALS:
+        return Path(sys.executable)
+    package, version = RIVALS[subject]
+    directory = BUILD / subject
+    python, stamp = directory / "bin" / "python", directory / ".stamp"
+    wanted = f"{package}=={version}\n{sys.version}\n{_PINS.read_text()}"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        sys.stderr.write(f"Installing {package} {version} into {directory.relative_to(ROOT)}, once\n")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", _PINS]
+        subprocess.run([*install, f"{package}=={version}", "openai", "opentelemetry-sdk"], check=True)
+        stamp.write_text(wanted)
+    return python
+
+
+def environ() -> Mapping[str, str]:
+    """Return the environment of a worker: ours without the telemetry settings of whoever runs this."""
+    foreign = ("OTEL_", "LLMCOST_", "TRACELOOP_", "OPENINFERENCE_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {**kept, **ENVIRONMENT, "LLMCOST_DATA_DIR": str(BUILD / "data")}

@@ -1,0 +1,102 @@
+"""What was measured, as tables and goals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.bench.subjects import BARE, OURS, RIVALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+Goal = tuple[str, float, float, str]
+"""What is wanted, what was measured, what it may be at most, the unit."""
+
+
+def tables(found: Mapping[str, Any]) -> Iterator[str]:
+    """Return the lines to print."""
+    if calls := found.get("calls"):
+        yield "CPU µs on top of bare, median of rounds (quartiles); × ours = how many times ours\n"
+        yield from _table([_call_head(), *(_call_row(calls, what) for what in calls["added_us"])])
+        yield from _remarks(calls)
+    if startup := found.get("startup"):
+        yield "\nOn top of what is loaded anyway, median of fresh processes\n"
+        yield from _table([["", OURS, *RIVALS], *_startup_rows(startup)])
+    if micro := found.get("micro"):
+        yield "\nCPU µs for each call, the least of several runs\n"
+        yield from _table([["step", "µs"], *_micro_rows(micro)])
+    yield "\nGoals\n"
+    for name, value, limit, unit in goals(found):
+        yield f"  {'met   ' if value <= limit else 'MISSED'}  {name}: {value:.1f} {unit} (at most {limit:.1f})"
+
+
+def goals(found: Mapping[str, Any]) -> list[Goal]:
+    """Return every goal that what was measured can answer."""
+    wanted: list[Goal] = []
+    if calls := found.get("calls"):
+        added = calls["added_us"]
+        for what in ("chat", "chat in a feature"):
+            ours, best = added[what][OURS]["median"], min(added[what][rival]["median"] for rival in RIVALS)
+            wanted.append((f"{what}, metrics on", ours, 100.0, "µs"))
+            wanted.append((f"{what}, under half of the best rival", ours, best / 2, "µs"))
+        wanted += [(what, added[what][OURS]["median"], 2.0, "µs") for what in ("chunk", "chunk, usage not asked")]
+    if startup := found.get("startup"):
+        wanted.append(("import and instrument", startup["setup_ms"][OURS], 100.0, "ms"))
+        wanted.append(("memory", startup["rss_mb"][OURS], 15.0, "MB"))
+    return wanted
+
+
+def _call_head() -> list[str]:
+    return ["", "bare", "±", OURS, *(part for rival in RIVALS for part in (rival, "× ours"))]
+
+
+def _call_row(calls: Mapping[str, Any], what: str) -> list[str]:
+    added = calls["added_us"][what]
+    ours = added[OURS]["median"]
+    noise = abs(added[BARE[1]]["median"])
+    row = [what, f"{calls['bare_us'][what]:.1f}", f"{noise:.1f}", _spread(added[OURS])]
+    for rival in RIVALS:
+        row += [_spread(added[rival]), f"{added[rival]['median'] / ours:.1f}" if ours > noise else "-"]
+    return row
+
+
+def _spread(of: Mapping[str, float]) -> str:
+    return f"{of['median']:.1f} ({of['low']:.1f}…{of['high']:.1f})"
+
+
+def _remarks(calls: Mapping[str, Any]) -> Iterator[str]:
+    """Say what the comparison must not hide: other versions, and who records no metrics."""
+    subjects = calls["subjects"]
+    ours = subjects[OURS]
+    yield f"\nPython {ours['python']}, " + ", ".join(f"{n} {v}" for n, v in sorted(ours["versions"].items()))
+    for rival, (package, version) in RIVALS.items():
+        said = subjects[rival]
+        other = {n: v for n, v in said["versions"].items() if ours["versions"].get(n) != v}
+        yield f"{rival}: {package} {version}, {len(said['metrics'])} metrics" + (f", beside {other}" if other else "")
+
+
+def _startup_rows(startup: Mapping[str, Any]) -> Iterator[list[str]]:
+    names = {
+        "setup_ms": "import and instrument, CPU ms",
+        "setup_after_openai_ms": "… where openai is imported already",
+        "rss_mb": "memory after 1,000 calls, MB",
+    }
+    for key, name in names.items():
+        yield [name, *(f"{startup[key][subject]:.1f}" for subject in (OURS, *RIVALS))]
+
+
+def _micro_rows(micro: Mapping[str, Any]) -> Iterator[list[str]]:
+    yield ["attributes of a record", f"{micro['attributes']:.2f}"]
+    yield [f"encode, of 1,000 ({micro['bytes']:.0f} bytes each)", f"{micro['encode']:.2f}"]
+    yield ["decode, of 1,000", f"{micro['decode']:.2f}"]
+    yield ["price, scalar", f"{micro['price']:.2f}"]
+    yield ["drain 10,000 into chDB: decode, price, write", f"{micro['drain']['cpu']:.1f}"]
+    yield ["… wall time", f"{micro['drain']['wall']:.1f}"]
+    lines = micro["price_lines"]
+    yield ["llmcost price -, a line", "no such command yet" if lines is None else f"{lines:.1f}"]
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])

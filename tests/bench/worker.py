@@ -1,0 +1,176 @@
+"""Does calls on command in a process of its own, and tells what CPU they took.
+
+    python -m tests.bench.worker SUBJECT [openai]
+
+It first says how long setting up the subject took, `openai` having been imported before if so asked; then for each
+line of JSON on its input (`{"job": "chat", "calls": 200}`) it answers one line. The CPU time is that of the whole
+process, all threads, and everything that was recorded is flushed before the clock is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from contextlib import nullcontext
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from tests.bench.subjects import OURS, SET_UP
+
+INPUT_TOKENS = 1_337
+_COUNTS = ("gen_ai.usage.input_tokens", "llm.token_count.prompt")
+
+
+class LastSpan(SpanExporter):
+    """Exports nowhere; remembers how many spans came and what the last one said."""
+
+    def __init__(self) -> None:
+        self.count, self.last = 0, None
+
+    def export(self, spans):
+        self.count += len(spans)
+        self.last = spans[-1]
+        return SpanExportResult.SUCCESS
+
+    def input_tokens(self) -> int | None:
+        attributes = (self.last and self.last.attributes) or {}
+        return next((attributes[name] for name in _COUNTS if name in attributes), None)
+
+
+class Worker:
+    """One subject, set up.
+
+    Args:
+        subject: A key of `SET_UP`.
+        openai_first: Whether the SDK is imported before the subject is set up.
+    """
+
+    def __init__(self, subject: str, *, openai_first: bool) -> None:
+        self._subject = subject
+        self._spans, self._metrics = LastSpan(), InMemoryMetricReader()
+        self._provider = TracerProvider()
+        self._provider.add_span_processor(BatchSpanProcessor(self._spans))
+        trace.set_tracer_provider(self._provider)
+        metrics.set_meter_provider(MeterProvider(metric_readers=[self._metrics]))
+        if openai_first:
+            import openai  # noqa: F401
+        cpu, wall = time.process_time_ns(), time.perf_counter_ns()
+        SET_UP[subject](self._provider)
+        self.hello = {
+            "setup_cpu_ms": (time.process_time_ns() - cpu) / 1e6,
+            "setup_wall_ms": (time.perf_counter_ns() - wall) / 1e6,
+        }
+        self._clients: tuple[Any, Any] | None = None
+
+    def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        job = asked.pop("job")
+        if job == "about":
+            return self._about()
+        if self._clients is None:
+            from tests.bench.transport import clients
+
+            self._clients = clients(INPUT_TOKENS)
+        gc.collect()
+        return {"cpu_ns": getattr(self, f"_{job}")(**asked)}
+
+    def _about(self) -> dict[str, Any]:
+        data = self._metrics.get_metrics_data()
+        seen = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
+        status = Path("/proc/self/status").read_text()
+        names = ("openai", "opentelemetry-sdk", "httpx2", "httpx")
+        return {
+            "rss_mb": int(status.partition("VmRSS:")[2].split()[0]) / 1024,
+            "spans": self._spans.count,
+            "input_tokens": self._spans.input_tokens(),
+            "metrics": sorted(set(seen)),
+            "python": sys.version.split()[0],
+            "versions": {d.name: d.version for d in distributions() if d.name in names},
+        }
+
+    def _measured(self, do: Any) -> int:
+        start = time.process_time_ns()
+        do()
+        self._provider.force_flush()
+        return time.process_time_ns() - start
+
+    # --- the jobs ---
+
+    def _chat(self, calls: int) -> int:
+        client, _ = self._clients
+
+        def do() -> None:
+            for _ in range(calls):
+                client.chat.completions.create(model="gpt-5-mini", messages=MESSAGES)
+
+        return self._measured(do)
+
+    def _chat_async(self, calls: int) -> int:
+        _, client = self._clients
+
+        async def do() -> None:
+            for _ in range(calls):
+                await client.chat.completions.create(model="gpt-5-mini", messages=MESSAGES)
+
+        return self._measured(lambda: asyncio.run(do()))
+
+    def _chat_in_feature(self, calls: int) -> int:
+        client, _ = self._clients
+        if self._subject == OURS:
+            from otel_llmcost import feature
+        else:
+            feature = nullcontext
+
+        def do() -> None:
+            for _ in range(calls):
+                with feature("bench"):
+                    client.chat.completions.create(model="gpt-5-mini", messages=MESSAGES)
+
+        return self._measured(do)
+
+    def _stream(self, calls: int, chunks: int, *, asks_for_usage: bool) -> int:
+        client, _ = self._clients
+        asked = {"stream_options": {"include_usage": True}} if asks_for_usage else {}
+        headers = {"x-chunks": str(chunks)}
+
+        def do() -> None:
+            for _ in range(calls):
+                for _chunk in client.chat.completions.create(
+                    model="gpt-5-mini", messages=MESSAGES, stream=True, extra_headers=headers, **asked
+                ):
+                    pass
+
+        return self._measured(do)
+
+
+MESSAGES = [
+    {"role": "system", "content": "You answer questions of customers about their invoices, briefly. " * 6},
+    {"role": "user", "content": "Why did I pay more in October than in September?"},
+]
+
+
+def main() -> None:
+    worker = Worker(sys.argv[1], openai_first="openai" in sys.argv[2:])
+    _say(worker.hello)
+    for line in sys.stdin:
+        _say(worker.answer(json.loads(line)))
+    os._exit(0)
+
+
+def _say(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
