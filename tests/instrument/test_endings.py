@@ -73,9 +73,11 @@ def test_retries_inside_the_sdk_are_one_call_with_a_resend_count(telemetry: Tele
 
 
 def test_a_provider_that_cannot_be_reached_is_told(telemetry: Telemetry) -> None:
-    with openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="test", max_retries=0) as client:
-        with pytest.raises(openai.APIConnectionError):
-            client.chat.completions.create(**ASKED)
+    with (
+        openai.OpenAI(base_url="http://127.0.0.1:9/v1", api_key="test", max_retries=0) as client,
+        pytest.raises(openai.APIConnectionError),
+    ):
+        client.chat.completions.create(**ASKED)
     assert telemetry.call().error_type == "APIConnectionError"
 
 
@@ -183,7 +185,7 @@ async def test_a_call_that_is_cancelled_is_told(telemetry: Telemetry, server: Re
     server.answer_with(json_answer(wire.chat(), hang_after=0))
     async with _async_openai(server) as client:
         task = asyncio.create_task(client.chat.completions.create(**ASKED))
-        while not server.requests:
+        while not server.requests:  # noqa: ASYNC110 - the server is a thread, it has no event to await
             await asyncio.sleep(0.005)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

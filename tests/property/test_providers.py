@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_llmcost.providers import anthropic, openai
-from otel_llmcost.providers.reading import Surface
+
+if TYPE_CHECKING:
+    from otel_llmcost.providers.reading import Surface
 
 SURFACES = [*openai.SURFACES.values(), *anthropic.SURFACES.values()]
 NAMES = st.sampled_from(
