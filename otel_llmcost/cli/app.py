@@ -5,11 +5,14 @@ from typing import Annotated, Final
 
 import typer
 
+from otel_llmcost.cli.demo import demo
 from otel_llmcost.cli.exits import exit_code_of
 from otel_llmcost.cli.migrate import migrate
 from otel_llmcost.cli.price import price
 from otel_llmcost.cli.report import report
 from otel_llmcost.cli.sql import sql
+from otel_llmcost.cli.tail import tail
+from otel_llmcost.cli.up import up
 
 EPILOG: Final = (
     "Exit codes: 0 done, 1 done but something needs attention, 2 wrong argument or setting, "
@@ -24,7 +27,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (report, sql, price, migrate):
+for _command in (demo, up, report, tail, sql, price, migrate):
     app.command(epilog=EPILOG)(_command)
 
 

@@ -41,16 +41,24 @@ def opened(dsn: str, data_dir: Path) -> Iterator[Store]:
         StoreError: The store cannot be reached, or another process owns it.
         SpoolError: The spool cannot be used.
     """
-    from otel_llmcost.pricing import load_rate_table
-
     with connected(dsn, data_dir) as store:
         store.migrate()
-        if (data_dir / "spool").exists():
-            done = drained(store, data_dir, load_rate_table())
-            if done.calls or done.faults:
-                store.derive()
-            say_faults(done)
+        drain_again(store, data_dir)
         yield store
+
+
+def drain_again(store: Store, data_dir: Path) -> Drained:
+    """Bring what waits in the spool into an open store, derive, name what was set aside, and return what was done."""
+    from otel_llmcost.exporter import Drained
+    from otel_llmcost.pricing import load_rate_table
+
+    if not (data_dir / "spool").exists():
+        return Drained()
+    done = drained(store, data_dir, load_rate_table())
+    if done.calls:
+        store.derive()
+    say_faults(done)
+    return done
 
 
 @contextmanager

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
+    from rich.table import Table
 
     from otel_llmcost.reports import Coverage, Measures, SpendReport, SpendRow
 
@@ -31,11 +32,16 @@ def print_report(report: SpendReport, console: Console, *, title: str = "") -> N
     if not report.rows:
         console.print(f"No calls from {begin} to {end} {window.timezone}.")
         return
-    console.print(table_of(list(_columns(report)), width=console.width, title=title, has_total=True))
+    console.print(report_table(report, width=console.width, title=title))
     if report.groups > len(report.rows):
         console.print(f"{count(report.groups - len(report.rows))} more rows; --limit shows them")
     for line in footer(report.coverage):
         console.print(line, style="dim")
+
+
+def report_table(report: SpendReport, *, width: int, title: str) -> Table:
+    """Return the rows of the report and their total."""
+    return table_of(list(_columns(report)), width=width, title=title, has_total=True)
 
 
 def footer(coverage: Coverage) -> Iterator[str]:

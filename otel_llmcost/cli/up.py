@@ -1,0 +1,105 @@
+"""`llmcost up`: one process that owns the store, takes in what applications spool, and shows what is being spent."""
+
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from otel_llmcost.cli.options import DataDir, Dsn, Timezone, data_dir_of
+
+if TYPE_CHECKING:
+    from otel_llmcost.cli.up_view import View
+    from otel_llmcost.store import Store
+
+DERIVING_SHARE: Final = 20
+"""Deriving may take one part in so many of the time."""
+
+LONGEST_WAIT_S: Final = 60.0
+"""How long a store that went away is left alone at most."""
+
+
+def up(
+    interval: Annotated[float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two drains.")] = 2.0,
+    timezone: Timezone = "UTC",
+    dsn: Dsn = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Take in what applications spool, price it and show today's spend, until Ctrl-C or SIGTERM.
+
+    As long as it runs it owns the embedded store: no other command can open that.
+    """
+    from otel_llmcost.cli.opened import opened
+    from otel_llmcost.cli.tables import console
+    from otel_llmcost.cli.up_view import Lines, Screen
+    from otel_llmcost.cli.when import zone_of
+
+    zone_of(timezone)
+    place, stop, out = data_dir_of(data_dir), stop_on_signals(), console()
+    with opened(dsn, place) as store:
+        with (Screen if out.is_terminal else Lines)(out, store, place / "spool", timezone) as view:
+            view.show(0)
+            Intake(store, place).run(stop, interval, view)
+    out.print("stopped; what applications spool meanwhile waits for the next run")
+
+
+def stop_on_signals() -> threading.Event:
+    """Return an event that Ctrl-C and SIGTERM set, instead of ending the process."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@dataclass(slots=True)
+class Intake:
+    """Takes in what applications spool.
+
+    Attributes:
+        store: Where to.
+        place: The data directory with the spool.
+        calls: How many calls came in so far.
+        is_stale: Whether calls came in since the last derivation.
+        next_derivation_s: Monotonic seconds before which no other one begins.
+    """
+
+    store: "Store"
+    place: Path
+    calls: int = 0
+    is_stale: bool = False
+    next_derivation_s: float = 0.0
+
+    def run(self, stop: threading.Event, interval_s: float, view: "View") -> None:
+        """Take in turn by turn until told to stop; a store that went away is asked again, ever less often."""
+        from otel_llmcost.cli.exits import say
+        from otel_llmcost.errors import SpoolError, StoreUnreachableError
+
+        wait_s = interval_s
+        while not stop.wait(wait_s):
+            try:
+                self._turn()
+                view.show(self.calls)
+                wait_s = interval_s
+            except (StoreUnreachableError, SpoolError) as error:
+                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+                say(f"{error}; trying again in {wait_s:.0f} s")
+        if self.is_stale:
+            self.store.derive()
+
+    def _turn(self) -> None:
+        from otel_llmcost.cli.opened import drained, say_faults
+        from otel_llmcost.pricing import load_rate_table
+
+        if (self.place / "spool").exists():
+            done = drained(self.store, self.place, load_rate_table())
+            say_faults(done)
+            self.calls += done.calls
+            self.is_stale = self.is_stale or done.calls > 0
+        began_s = time.monotonic()
+        if self.is_stale and began_s >= self.next_derivation_s:
+            self.store.derive()
+            took_s = time.monotonic() - began_s
+            self.is_stale, self.next_derivation_s = False, began_s + DERIVING_SHARE * took_s
