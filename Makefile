@@ -16,6 +16,7 @@ VENV := .venv
 OLDEST := .venv-oldest
 BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+COMPOSE_DSN := clickhouse://llmcost:llmcost@127.0.0.1:8123/llmcost
 PINS := pyproject.toml constraints.txt
 
 ## demo: run a small real app against a simulated provider and show what each feature cost
@@ -69,15 +70,12 @@ dashboards: $(VENV)/.dev
 	@if [ -e dashboards/__main__.py ]; then $(BIN)/python -m dashboards $(ARGS); \
 	else echo 'dashboards/ holds no builder yet: nothing was generated'; fi
 
-## up: start everything, by compose where a Docker engine answers, else in one process
+## up: take in and show what applications spend, in a ClickHouse server where a Docker engine answers, else embedded
 .PHONY: up
-up:
-	@if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then docker compose up --build; \
-	else $(MAKE) --no-print-directory up-local; fi
-
-.PHONY: up-local
-up-local: $(VENV)/.demo
-	@$(BIN)/llmcost up $(ARGS)
+up: $(VENV)/.demo
+	@if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then \
+	  docker compose up --detach --wait; export LLMCOST_DSN=$(COMPOSE_DSN); fi; \
+	$(BIN)/llmcost up $(ARGS)
 
 ## clean: remove what was made here
 .PHONY: clean
