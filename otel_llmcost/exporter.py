@@ -1,7 +1,7 @@
-"""From spans to priced rows: one path, for segments that were spooled and for spans that are handed over.
+"""Writes spans that are calls straight into ClickHouse, priced.
 
-decode → price → write. A call is its key, so every step may be repeated: a segment is acknowledged only after its
-calls are in the store, and whatever fails before that is simply done again.
+An instrumented application may name the exporter and never use it, so the store and the rates are imported when the
+first call is to be written.
 """
 
 from __future__ import annotations
@@ -9,107 +9,24 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_llmcost import semconv
-from otel_llmcost.dialects.own import calls_in
-from otel_llmcost.errors import LLMCostError, StoreRefusedError
-from otel_llmcost.pricing import load_rate_table, price
-from otel_llmcost.spool import Spool, default_data_dir
-from otel_llmcost.store import PricedCall, Store, connect
+from otel_llmcost.errors import LLMCostError
+from otel_llmcost.spool import default_data_dir
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from opentelemetry.sdk.trace import ReadableSpan
 
     from otel_llmcost.pricing import RateTable
-    from otel_llmcost.spool import Frame, Segment
+    from otel_llmcost.store import Store
 
 _log: Final = logging.getLogger("otel_llmcost")
-
-BATCH_CALLS: Final = 50_000
-
-
-@dataclass(slots=True)
-class Drained:
-    """What a drain has done.
-
-    Attributes:
-        calls: Calls written; one that the store had already counts too.
-        segments: Sealed segments that were taken and acknowledged.
-        faults: What could not be read or taken, a line each.
-    """
-
-    calls: int = 0
-    segments: int = 0
-    faults: list[str] = field(default_factory=list)
-
-
-def drain(
-    spool_dir: Path,
-    store: Store,
-    table: RateTable,
-    *,
-    on_progress: Callable[[Drained], None] | None = None,
-) -> Drained:
-    """Bring everything that waits in a spool into the store, and return what was done. Rollups are not derived.
-
-    Args:
-        spool_dir: The spool; nothing happens where somebody else is draining it.
-        store: Migrated.
-        table: The rates.
-        on_progress: Called after every segment.
-
-    Raises:
-        SpoolError: The spool cannot be used.
-        StoreUnreachableError: The store went away. What had been written is not written twice by the next drain.
-    """
-    done = Drained()
-    with Spool(spool_dir) as spool:
-        for segment in spool.segments():
-            if _taken(segment, store, table, done):
-                spool.acknowledge(segment, now_s=time.time())
-                done.segments += segment.is_sealed
-            elif segment.is_sealed:
-                done.faults.append(f"set aside as {spool.reject(segment)}")
-            if on_progress is not None:
-                on_progress(done)
-    return done
-
-
-def _taken(segment: Segment, store: Store, table: RateTable, done: Drained) -> bool:
-    """Write the calls of a segment and return whether the store takes such calls at all."""
-    if segment.is_sealed:
-        done.faults.extend(f"{fault}; the bytes are kept in {segment.path.parent}/corrupt" for fault in segment.faults)
-    batch: list[PricedCall] = []
-    try:
-        for frame in segment.frames:
-            batch.extend(_priced_calls(frame, table, segment, done))
-            if len(batch) >= BATCH_CALLS:
-                done.calls += store.write(batch)
-                batch.clear()
-        if batch:
-            done.calls += store.write(batch)
-    except StoreRefusedError as error:
-        done.faults.append(f"{segment.path.name}: {error}")
-        return False
-    return True
-
-
-def _priced_calls(frame: Frame, table: RateTable, segment: Segment, done: Drained) -> Iterable[PricedCall]:
-    try:
-        calls = list(calls_in(frame.payload))
-    except (DecodeError, ValueError) as error:
-        done.faults.append(f"{segment.path.name}: a frame is no OTLP request of ours: {error}")
-        return ()
-    return [PricedCall(call=call, pricing=price(call, table), received_at_ns=frame.received_at_ns) for call in calls]
 
 
 class LLMCostExporter(SpanExporter):
@@ -134,10 +51,7 @@ class LLMCostExporter(SpanExporter):
         if not ours or (not self._is_explicit and _pipeline_runs()):
             return SpanExportResult.SUCCESS
         try:
-            table = self._table = self._table or load_rate_table()
-            now_ns = time.time_ns()
-            calls = calls_in(encode_spans(ours).SerializeToString())
-            self._opened().write([PricedCall(call=c, pricing=price(c, table), received_at_ns=now_ns) for c in calls])
+            self._write(ours)
         except LLMCostError as error:
             _log.warning("%d calls are not stored: %s", len(ours), error)
             return SpanExportResult.FAILURE
@@ -153,7 +67,20 @@ class LLMCostExporter(SpanExporter):
             self._store.close()
             self._store = None
 
+    def _write(self, spans: Sequence[ReadableSpan]) -> None:
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+
+        from otel_llmcost.dialects.own import calls_in
+        from otel_llmcost.drain import priced
+        from otel_llmcost.pricing import load_rate_table
+
+        self._table = self._table or load_rate_table()
+        calls = calls_in(encode_spans(spans).SerializeToString())
+        self._opened().write(priced(calls, self._table, received_at_ns=time.time_ns()))
+
     def _opened(self) -> Store:
+        from otel_llmcost.store import connect
+
         if self._store is None:
             self._store = connect(os.environ.get("LLMCOST_DSN") or default_dsn(default_data_dir(os.environ)))
             self._store.migrate()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
-    from otel_llmcost.exporter import Drained
+    from otel_llmcost.drain import Drained
     from otel_llmcost.pricing import RateTable
     from otel_llmcost.store import Refused, Store
 
@@ -49,7 +49,7 @@ def opened(dsn: str, data_dir: Path) -> Iterator[Store]:
 
 def drain_again(store: Store, data_dir: Path) -> Drained:
     """Bring what waits in the spool into an open store, derive, name what was set aside, and return what was done."""
-    from otel_llmcost.exporter import Drained
+    from otel_llmcost.drain import Drained
     from otel_llmcost.pricing import load_rate_table
 
     if not (data_dir / "spool").exists():
@@ -73,7 +73,7 @@ def connected(dsn: str, data_dir: Path) -> Iterator[Store]:
 
 def drained(store: Store, data_dir: Path, table: RateTable) -> Drained:
     """Bring the spool into the store and return what was done; show how far it is where that takes long."""
-    from otel_llmcost.exporter import drain
+    from otel_llmcost.drain import drain
 
     spool = data_dir / "spool"
     waiting = sum(1 for path in spool.glob("*.segment"))

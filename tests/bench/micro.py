@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.call import LLMCall, to_attributes
 from otel_llmcost.dialects.own import calls_in
-from otel_llmcost.exporter import drain
+from otel_llmcost.drain import drain
 from otel_llmcost.pricing import load_rate_table, price
 from otel_llmcost.spool import Frame, SegmentWriter
 from otel_llmcost.store import connect

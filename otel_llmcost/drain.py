@@ -1,0 +1,114 @@
+"""From the spool into the store: decode, price, write, acknowledge.
+
+A call is its key, so every step may be repeated: a segment is acknowledged only after its calls are in the store, and
+whatever fails before that is simply done again.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message import DecodeError
+
+from otel_llmcost.dialects.own import calls_in
+from otel_llmcost.errors import CorruptSegmentError, StoreRefusedError
+from otel_llmcost.pricing import price
+from otel_llmcost.spool import Spool
+from otel_llmcost.store import PricedCall
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from otel_llmcost.call import LLMCall
+    from otel_llmcost.pricing import RateTable
+    from otel_llmcost.spool import Segment
+    from otel_llmcost.store import Store
+
+BATCH_CALLS: Final = 50_000
+
+
+@dataclass(slots=True)
+class Drained:
+    """What a drain has done.
+
+    Attributes:
+        calls: Calls written; one that the store had already counts too.
+        segments: Sealed segments that were taken and acknowledged.
+        faults: What could not be read or taken, a line each.
+    """
+
+    calls: int = 0
+    segments: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def drain(
+    spool_dir: Path,
+    store: Store,
+    table: RateTable,
+    *,
+    on_progress: Callable[[Drained], None] | None = None,
+) -> Drained:
+    """Bring everything that waits in a spool into the store, and return what was done. Rollups are not derived.
+
+    Args:
+        spool_dir: The spool; nothing happens where somebody else is draining it.
+        store: Migrated.
+        table: The rates.
+        on_progress: Called after every segment.
+
+    Raises:
+        SpoolError: The spool cannot be used.
+        StoreUnreachableError: The store went away. What had been written is not written twice by the next drain.
+    """
+    done = Drained()
+    with Spool(spool_dir) as spool:
+        for segment in spool.segments():
+            _take(segment, spool, store, table, done)
+            if on_progress is not None:
+                on_progress(done)
+    return done
+
+
+def priced(calls: Iterable[LLMCall], table: RateTable, *, received_at_ns: int) -> list[PricedCall]:
+    """Return calls with their prices, ready to be written.
+
+    Args:
+        calls: What happened.
+        table: The rates.
+        received_at_ns: Unix nanoseconds at which they were first received; of two tellings of a call the first wins.
+    """
+    return [PricedCall(call=call, pricing=price(call, table), received_at_ns=received_at_ns) for call in calls]
+
+
+def _take(segment: Segment, spool: Spool, store: Store, table: RateTable, done: Drained) -> None:
+    """Write the calls of a segment and acknowledge it, or set it aside if the store will never take them."""
+    try:
+        for batch in _batches(segment, table):
+            done.calls += store.write(batch)
+    except StoreRefusedError as error:
+        if segment.is_sealed:
+            done.faults.append(f"{segment.path.name}: {error}; kept as {spool.reject(segment)}")
+        return
+    if segment.is_sealed:
+        done.faults.extend(f"{fault}; the segment is kept in corrupt/" for fault in segment.faults)
+        spool.acknowledge(segment, now_s=time.time())
+        done.segments += 1
+
+
+def _batches(segment: Segment, table: RateTable) -> Iterable[list[PricedCall]]:
+    """Yield the calls of a segment, priced, in batches; a frame that is no request of ours is a fault of it."""
+    batch: list[PricedCall] = []
+    for frame in segment.frames:
+        try:
+            batch += priced(calls_in(frame.payload), table, received_at_ns=frame.received_at_ns)
+        except (DecodeError, ValueError) as error:
+            segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
+        if len(batch) >= BATCH_CALLS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
