@@ -1,7 +1,12 @@
-"""Our own spans, as `call.to_attributes` writes them: read back to the very same `LLMCall`."""
+"""Our own spans, as `call.to_attributes` writes them: read back to the very same `LLMCall`.
+
+Anybody may send spans under our scope, so an attribute of another kind than we write is passed over.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 _FIELD_OF: Final = {attribute: name for name, attribute in ATTRIBUTE_OF.items()}
+_KIND_OF: Final = {
+    field.name: int if field.default is None else type(field.default) if field.name != "provider" else str
+    for field in fields(LLMCall)
+}
 _COUNT_OF: Final = {attribute: name for name, attribute in semconv.USAGE_ATTRIBUTES.items()}
 
 
@@ -39,27 +48,40 @@ def calls_in(payload: bytes) -> Iterator[LLMCall]:
 def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_version: str) -> LLMCall:
     """Return the call that one of our spans tells of."""
     said = _values(span.attributes)
-    fields = {name: said[attribute] for attribute, name in _FIELD_OF.items() if attribute in said}
-    call = LLMCall(
+    told = {name: said[key] for key, name in _FIELD_OF.items() if type(said.get(key)) is _KIND_OF[name]}
+    return LLMCall(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
         parent_span_id=span.parent_span_id.hex(),
         started_at_ns=span.start_time_unix_nano,
         duration_ns=max(span.end_time_unix_nano - span.start_time_unix_nano, 0),
-        provider=fields.pop("provider", ""),
+        provider=told.pop("provider", ""),
         usage=_usage(said),
-        usage_quality=UsageQuality(said.get(semconv.USAGE_QUALITY, UsageQuality.MISSING)),
+        usage_quality=_quality(said.get(semconv.USAGE_QUALITY)),
         attribution=from_entries(_own_entries(said)).over(_of_resource(resource)),
         service_name=str(resource.get(semconv.SERVICE_NAME, "")),
         service_version=str(resource.get(semconv.SERVICE_VERSION, "")),
-        finish_reason=",".join(said.get(semconv.GEN_AI_RESPONSE_FINISH_REASONS, ())),
+        finish_reason=_joined(said.get(semconv.GEN_AI_RESPONSE_FINISH_REASONS)),
+        time_to_first_token_ns=_nanoseconds(said.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)),
         scope_name=scope_name,
         scope_version=scope_version,
-        **fields,
+        **told,
     )
-    if (first := said.get(semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK)) is not None:
-        call.time_to_first_token_ns = round(first * 1e9)
-    return call
+
+
+def _quality(said: object) -> UsageQuality:
+    return UsageQuality(said) if said in _QUALITIES else UsageQuality.MISSING
+
+
+_QUALITIES: Final = [quality.value for quality in UsageQuality]
+
+
+def _joined(said: object) -> str:
+    return ",".join(map(str, said)) if isinstance(said, list) else ""
+
+
+def _nanoseconds(seconds: object) -> int | None:
+    return round(seconds * 1e9) if isinstance(seconds, float) and math.isfinite(seconds) else None
 
 
 def _of_resource(resource: Mapping[str, Any]) -> Attribution:
@@ -72,10 +94,11 @@ def _own_entries(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _usage(said: Mapping[str, Any]) -> Usage | None:
-    counts = {name: said[attribute] for attribute, name in _COUNT_OF.items() if attribute in said}
+    counts = {name: said[attribute] for attribute, name in _COUNT_OF.items() if type(said.get(attribute)) is int}
     if not counts:
         return None
-    written = said.get(semconv.GEN_AI_USAGE_CACHE_WRITE, 0)
+    written = said.get(semconv.GEN_AI_USAGE_CACHE_WRITE)
+    written = written if type(written) is int else 0
     return Usage(**counts, cache_write_5m_tokens=written - counts.get("cache_write_1h_tokens", 0))
 
 
