@@ -1,11 +1,14 @@
 """The commands, and what `llmcost --help` says."""
 
+import io
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
 
 from otel_llmcost.cli.demo import demo
+from otel_llmcost.cli.doctor import doctor
 from otel_llmcost.cli.exits import exit_code_of
 from otel_llmcost.cli.migrate import migrate
 from otel_llmcost.cli.price import price
@@ -27,7 +30,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, up, report, tail, sql, price, migrate):
+for _command in (demo, up, report, tail, sql, price, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
 
 
@@ -52,4 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     Args:
         arguments: What stands behind `llmcost`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a character that a terminal lacks must not end the answer
     return exit_code_of(lambda: app(args=list(arguments), prog_name="llmcost", standalone_mode=False))

@@ -5,14 +5,15 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from otel_llmcost.cli.options import Timezone
-from otel_llmcost.errors import ConfigError
+from otel_llmcost.errors import ConfigError, StoreRefusedError
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
@@ -59,7 +60,7 @@ def demo(
         shutil.rmtree(place, ignore_errors=True)
     began_ns = time.time_ns()
     run = _run(place)
-    with opened(dsn, place) as store:
+    with _hinting_at_fresh(), opened(dsn, place) as store:
         if days:
             _fill(store, days, until_ns=began_ns)
         until_ns = time.time_ns() + _A_SECOND_NS
@@ -92,6 +93,16 @@ def demo_dir_of(given: Path | None, environ: os._Environ[str]) -> Path:
         msg = f"{place} holds calls that are not the demo's; give an empty directory by --data-dir"
         raise ConfigError(msg)
     return place
+
+
+@contextmanager
+def _hinting_at_fresh() -> Iterator[None]:
+    """Say beside the store's own words that a demo's store may be thrown away."""
+    try:
+        yield
+    except StoreRefusedError as error:
+        msg = f"{error}; or forget the demo's earlier runs by --fresh"
+        raise StoreRefusedError(msg) from error
 
 
 def _check_installed() -> None:

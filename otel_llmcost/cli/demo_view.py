@@ -115,7 +115,8 @@ def _dearer_model(incident: Incident) -> str:
 
 
 def _tenant_surge(incident: Incident) -> str:
-    return f"was asked {count(int(incident.became))} times by {incident.tenant}, the others asked {incident.was} times each"
+    asked = count(int(incident.became))
+    return f"was asked {asked} times by {incident.tenant}, the others asked {incident.was} times each"
 
 
 _SENTENCES: Final[dict[str, Callable[[Incident], str]]] = {

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PIPE_WIDTH: Final = 200
 """A pipe has no width of its own; this much keeps every amount whole."""
 
-_PADDING: Final = 2
+_BETWEEN: Final = 3
+"""The cells between two columns; the two edges take two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ def table_of(columns: Sequence[Column], *, width: int, title: str = "", has_tota
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
     """Return the columns that fit side by side; of equal rank the last is left out first."""
     shown = list(columns)
-    while sum(column.width + _PADDING for column in shown) > width:
+    while sum(column.width + _BETWEEN for column in shown) - 1 > width:
         rank = max(column.rank for column in shown)
         if not rank:
             break

@@ -39,10 +39,10 @@ def up(
 
     zone_of(timezone)
     place, stop, out = data_dir_of(data_dir), stop_on_signals(), console()
-    with opened(dsn, place) as store:
-        with (Screen if out.is_terminal else Lines)(out, store, place / "spool", timezone) as view:
-            view.show(0)
-            Intake(store, place).run(stop, interval, view)
+    view_of = Screen if out.is_terminal else Lines
+    with opened(dsn, place) as store, view_of(out, store, place / "spool", timezone) as view:
+        view.show(0)
+        Intake(store, place).run(stop, interval, view)
     out.print("stopped; what applications spool meanwhile waits for the next run")
 
 

@@ -1,0 +1,190 @@
+"""What `llmcost doctor` looks at. Each check looks and touches nothing, and says how to fix what it finds."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import os
+import shutil
+import sys
+import sysconfig
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.cli.amounts import count, plural, size
+from otel_llmcost.errors import LLMCostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+OLD_TABLE_DAYS: Final = 60
+"""Providers change a price or bring a model more often than this, so an older table lacks something."""
+
+OLD_SEGMENT_S: Final = 24 * 3600
+"""A sealed segment that waits longer has nobody who drains it."""
+
+
+class State(StrEnum):
+    """What a finding says."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Good to know, nothing to do."""
+    FIX = "fix"
+    """Something has to be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        topic: What it belongs to.
+        state: Whether it is well.
+        fact: What was found, with its values.
+        fix: What to do; empty where nothing is to be done.
+    """
+
+    topic: str
+    state: State
+    fact: str
+    fix: str = ""
+
+
+def check_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Say which SDKs are here, and whether `opentelemetry-instrument` will patch them."""
+    from otel_llmcost.instrument.registry import INSTRUMENTORS
+
+    topic = "instrumentation"
+    ours = {entry.name for entry in importlib.metadata.entry_points(group="opentelemetry_instrumentor")}
+    said_off = environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
+    off = {name.strip() for name in said_off.split(",")}
+    sdks = [(module, package) for module, (package, _) in INSTRUMENTORS.items() if "." not in package]
+    for module, package in sdks:
+        version, entry = _version_of(package), f"llmcost_{module}"
+        if version is None:
+            yield Finding(topic, State.NOTE, f"{package} is not installed")
+        elif entry not in ours:
+            fix = "reinstall otel-llmcost into the environment of the application"
+            yield Finding(topic, State.FIX, f"{package} {version}: the entry point {entry} is missing", fix)
+        elif entry in off or "*" in off:
+            fix = f"take {entry} out of OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+            yield Finding(topic, State.FIX, f"{package} {version}: switched off by {said_off!r}", fix)
+        else:
+            yield _support_of(module, package, version)
+    scripts = sysconfig.get_path("scripts")
+    if shutil.which("opentelemetry-instrument", path=scripts) or shutil.which("opentelemetry-instrument"):
+        yield Finding(topic, State.OK, "opentelemetry-instrument is installed")
+    else:
+        fix = "pip install opentelemetry-distro, or call otel_llmcost.instrument() in the application"
+        yield Finding(topic, State.NOTE, "opentelemetry-instrument is not on the PATH", fix)
+
+
+def _support_of(module: str, package: str, version: str) -> Finding:
+    from packaging.requirements import Requirement
+
+    from otel_llmcost.instrument.registry import instrumentor_of
+
+    for needed in instrumentor_of(module).instrumentation_dependencies():
+        if not Requirement(needed).specifier.contains(version, prereleases=True):
+            return Finding("instrumentation", State.FIX, f"{package} {version} is not {needed}", f"install {needed}")
+    return Finding("instrumentation", State.OK, f"{package} {version} is patched under opentelemetry-instrument")
+
+
+def check_destination(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Say where an application started from here would send its calls."""
+    from otel_llmcost.telemetry.settings import settings_from
+
+    if endpoint := settings_from(environ).endpoint:
+        yield Finding("destination", State.OK, f"calls go to {endpoint} (LLMCOST_ENDPOINT)")
+    else:
+        yield Finding("destination", State.OK, f"calls are spooled in {data_dir / 'spool'}")
+    existing = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        fix = "make it writable, or set LLMCOST_DATA_DIR to a directory that is"
+        yield Finding("destination", State.FIX, f"{existing} cannot be written by this user", fix)
+
+
+def check_spool(data_dir: Path, *, now_s: float) -> Iterator[Finding]:
+    """Say what waits in the spool, what is still being written, and what could not be read."""
+    spool, topic = data_dir / "spool", "spool"
+    try:
+        sealed, opened = sorted(spool.glob("*.segment")), sorted(spool.glob("*.open"))
+        corrupt = sorted((spool / "corrupt").glob("*.segment"))
+        waiting = sum(path.stat().st_size for path in (*sealed, *opened))
+        oldest_s = now_s - min((path.stat().st_mtime for path in sealed), default=now_s)
+        alive = sum(map(is_locked, opened))
+    except OSError as error:
+        yield Finding(topic, State.FIX, f"{error.filename or spool}: {error.strerror}", "let this user read it")
+        return
+    state = f"{plural(len(sealed), 'sealed segment')}, {plural(alive, 'open one')} of living processes, {size(waiting)}"
+    if orphans := len(opened) - alive:
+        state += f", {count(orphans)} left by processes that died"
+    if oldest_s > OLD_SEGMENT_S:
+        fix = "run `llmcost up` or a collector all the time, or `llmcost report` now and then"
+        yield Finding(topic, State.FIX, f"{state}; the oldest has waited {oldest_s / 3600:.0f} hours", fix)
+    else:
+        yield Finding(topic, State.OK, state)
+    if corrupt:
+        fact = f"{plural(len(corrupt), 'corrupt segment')} in {spool / 'corrupt'}, the newest {corrupt[-1].name}"
+        fix = "what could be read of them is in the store; look after the disk, then delete them"
+        yield Finding(topic, State.FIX, fact, fix)
+    refused = data_dir / "refused.jsonl"
+    if refused.exists():
+        with refused.open("rb") as file:
+            lines = sum(1 for _ in file)
+        fact = f"{plural(lines, 'call')} that the store refused in {refused}"
+        yield Finding(topic, State.FIX, fact, "each line says why; mend and price them, or delete the file")
+
+
+def check_rates() -> Iterator[Finding]:
+    """Say which rate table prices new calls, and how old it is."""
+    from otel_llmcost.pricing import load_rate_table
+
+    try:
+        table = load_rate_table()
+    except LLMCostError as error:
+        yield Finding("rates", State.FIX, str(error), "reinstall otel-llmcost")
+        return
+    built = ", ".join(f"{name} {version}" for name, version in table.built_from.items()) or "unknown sources"
+    now_ns = time.time_ns()
+    cards = (card for rates in table.models for several in rates.cards.values() for card in several)
+    dated = (card.effective_from_ns for card in cards if card.effective_from_ns is not None)
+    newest_ns = max((from_ns for from_ns in dated if from_ns <= now_ns), default=0)
+    age_days = (now_ns - newest_ns) // (86_400 * 10**9)
+    newest = datetime.fromtimestamp(newest_ns // 10**9, UTC).date()
+    fact = f"rate table {table.version} from {built}: {count(len(table.models))} models, newest price of {newest}"
+    if age_days > OLD_TABLE_DAYS:
+        yield Finding("rates", State.FIX, f"{fact}, {age_days} days ago", "pip install --upgrade otel-llmcost")
+    else:
+        yield Finding("rates", State.OK, fact)
+
+
+def check_versions() -> Iterator[Finding]:
+    """Say what is installed."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    parts = [f"otel-llmcost {_version_of('otel-llmcost')}", f"Python {python}"]
+    for package in ("opentelemetry-sdk", "clickhouse-connect", "chdb-core"):
+        parts.append(f"{package} {_version_of(package) or 'not installed'}")
+    yield Finding("versions", State.OK, ", ".join(parts))
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a living process holds a file: an open segment, or the lock of a store's owner."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
