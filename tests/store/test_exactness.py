@@ -190,7 +190,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(tmp_pat
 
 @pytest.mark.server
 def test_a_server_derives_by_itself(server: clickhouse.Server) -> None:
-    """The schedule is a quarter of a minute; the test asks for the next run and waits for its outcome."""
+    """The schedule is every 20 seconds; the test asks for the next run and waits for its outcome."""
     calls = many_calls(300, seed=24)
     with connect(server.dsn("derives_by_itself")) as store:
         store.migrate()
@@ -206,5 +206,5 @@ def test_a_server_derives_by_itself(server: clickhouse.Server) -> None:
         )
         texts = store.query(schedule).rows
         assert len(texts) == 2
-        assert all("REFRESH EVERY 15 SECOND APPEND TO" in str(text) for (text,) in texts)
+        assert all("REFRESH EVERY 20 SECOND APPEND TO" in str(text) for (text,) in texts)
         store._engine.command("DROP DATABASE derives_by_itself SYNC")

@@ -3,7 +3,7 @@
 -- Only: server (an embedded engine runs only while its owner does, and the owner derives by its own call)
 -- Mutation: no. Safe to re-run: yes. Undo: DROP TABLE spend_hourly_log_mv; DROP TABLE session_spend_log_mv.
 CREATE MATERIALIZED VIEW IF NOT EXISTS spend_hourly_log_mv {on_cluster}
-REFRESH EVERY 15 SECOND APPEND TO spend_hourly_log AS
+REFRESH EVERY 20 SECOND APPEND TO spend_hourly_log AS
 SELECT *
 FROM spend_hourly_derivation
 SETTINGS
@@ -15,7 +15,7 @@ SETTINGS
     max_partitions_per_insert_block = 0;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS session_spend_log_mv {on_cluster}
-REFRESH EVERY 15 SECOND APPEND TO session_spend_log AS
+REFRESH EVERY 20 SECOND APPEND TO session_spend_log AS
 SELECT *
 FROM session_spend_derivation
 SETTINGS
