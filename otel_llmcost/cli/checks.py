@@ -167,10 +167,9 @@ def check_rates() -> Iterator[Finding]:
 def check_versions() -> Iterator[Finding]:
     """Say what is installed."""
     python = ".".join(map(str, sys.version_info[:3]))
-    parts = [f"otel-llmcost {_version_of('otel-llmcost')}", f"Python {python}"]
-    for package in ("opentelemetry-sdk", "clickhouse-connect", "chdb-core"):
-        parts.append(f"{package} {_version_of(package) or 'not installed'}")
-    yield Finding("versions", State.OK, ", ".join(parts))
+    packages = ("otel-llmcost", "opentelemetry-sdk", "clickhouse-connect", "chdb-core")
+    parts = (f"{package} {_version_of(package) or 'not installed'}" for package in packages)
+    yield Finding("versions", State.OK, f"Python {python}, {', '.join(parts)}")
 
 
 def _version_of(package: str) -> str | None:

@@ -57,7 +57,7 @@ def demo(
     _check_installed()
     place = demo_dir_of(data_dir, os.environ)
     if fresh:
-        shutil.rmtree(place, ignore_errors=True)
+        forget(place)
     began_ns = time.time_ns()
     run = _run(place)
     with _hinting_at_fresh(), opened(dsn, place) as store:
@@ -93,6 +93,13 @@ def demo_dir_of(given: Path | None, environ: os._Environ[str]) -> Path:
         msg = f"{place} holds calls that are not the demo's; give an empty directory by --data-dir"
         raise ConfigError(msg)
     return place
+
+
+def forget(place: Path) -> None:
+    """Remove what earlier runs of the demo left in its directory, and nothing else."""
+    if (place / "demo").is_dir():
+        for name in ("store", "spool", "demo"):
+            shutil.rmtree(place / name, ignore_errors=True)
 
 
 @contextmanager
