@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import itertools
 import logging
 import time
@@ -15,7 +16,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from otel_llmcost.spool import SegmentWriter, Spool
 
 if TYPE_CHECKING:
-    from otel_llmcost.spool import Frame
+    from otel_llmcost.spool import Frame, Segment
     from otel_llmcost.telemetry.settings import Settings
 
 _log: Final = logging.getLogger("otel_llmcost")
@@ -28,6 +29,16 @@ TIMEOUT_S: Final = 5.0
 MAX_SEGMENTS_AT_ONCE: Final = 16
 _PERMANENT: Final = frozenset({400, 413, 422})
 """Answers to a request that would be refused again; others, such as 401 or 503, may be mended on the other side."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Takes a redirection for a failure: urllib would follow it with a GET, and the calls would be gone."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Return None, which makes it an HTTPError."""
+
+
+_opener: Final = urllib.request.build_opener(_NoRedirects)
 
 
 class RefusedError(Exception):
@@ -84,9 +95,11 @@ class ToEndpoint:
 
     Args:
         settings: Endpoint, headers, and those of the spool.
+        retry_after_s: Seconds for which a receiver that failed is left alone.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, retry_after_s: float = RETRY_AFTER_S) -> None:
+        self._retry_after_s = retry_after_s
         self._url = f"{settings.endpoint}/v1/traces"
         self._headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", **dict(settings.headers)}
         self._spool_dir = settings.spool_dir
@@ -109,12 +122,11 @@ class ToEndpoint:
             return True
         self._net.close()
         with Spool(self._spool_dir) as spool:
-            for segment in itertools.islice(spool.segments(), MAX_SEGMENTS_AT_ONCE):
-                if segment.is_sealed:
-                    if not all(self._sent_or_refused(frame) for frame in segment.frames):
-                        return True
-                    spool.acknowledge(segment, now_s=time.time())
-            self._owes = spool.is_ours and any(segment.is_sealed for segment in spool.segments())
+            sealed = (segment for segment in spool.segments() if segment.is_sealed)
+            for segment in itertools.islice(sealed, MAX_SEGMENTS_AT_ONCE):
+                if not self._shipped(segment, spool):
+                    return True
+            self._owes = not spool.is_ours or any(segment.is_sealed for segment in spool.segments())
         return self._owes
 
     def forget(self) -> None:
@@ -125,18 +137,27 @@ class ToEndpoint:
         """Seal the open segment."""
         self._net.close()
 
-    def _sent_or_refused(self, frame: Frame) -> bool:
-        try:
-            return self._sent(frame)
-        except RefusedError:
-            return True
+    def _shipped(self, segment: Segment, spool: Spool) -> bool:
+        """Send a segment and return whether the spool is rid of it; one with a refused frame is set aside."""
+        refusal: RefusedError | None = None
+        for frame in segment.frames:
+            try:
+                if not self._sent(frame):
+                    return False
+            except RefusedError as error:
+                refusal = error
+        if refusal is None:
+            spool.acknowledge(segment, now_s=time.time())
+        else:
+            _log.warning("%s; calls that had waited are set aside as %s", refusal, spool.reject(segment))
+        return True
 
     def _sent(self, frame: Frame) -> bool:
         """Send a frame and return whether it was taken; a receiver that failed is left alone for a while."""
         body = gzip.compress(frame.payload, compresslevel=1)
         request = urllib.request.Request(self._url, data=body, headers=self._headers)  # noqa: S310 - http(s) only
         try:
-            with suppress_instrumentation(), urllib.request.urlopen(request, timeout=TIMEOUT_S):  # noqa: S310
+            with suppress_instrumentation(), _opener.open(request, timeout=TIMEOUT_S):
                 return True
         except urllib.error.HTTPError as error:
             error.close()
@@ -144,17 +165,16 @@ class ToEndpoint:
                 msg = f"{self._url} refuses calls with status {error.code}"
                 raise RefusedError(msg) from error
             reason: object = f"status {error.code}"
-        except OSError as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:  # also: not HTTP at all, no such host name
             reason = getattr(error, "reason", error)
         if not self._retry_at_s:
             _log.warning(
                 "LLMCOST_ENDPOINT %s does not take calls (%s); they wait in %s", self._url, reason, self._spool_dir
             )
-        self._retry_at_s = time.monotonic() + RETRY_AFTER_S
+        self._retry_at_s = time.monotonic() + self._retry_after_s
         return False
 
 
 def delivery_for(settings: Settings) -> Delivery:
     """Return where calls go under these settings."""
     return ToEndpoint(settings) if settings.endpoint else ToSpool(settings)
-

@@ -178,8 +178,11 @@ class Pipeline:
         while len(batch) < MAX_BATCH and (item := self._next()) is not None:
             if isinstance(item, tuple):
                 batch.append(item)
-            else:
+                continue
+            try:
                 item()
+            except Exception as error:  # noqa: BLE001 - its failure is not that of the calls around it
+                self._fault(f"{type(error).__name__}: {error}")
         return batch
 
     def _next(self) -> _Item | None:
@@ -193,8 +196,13 @@ class Pipeline:
     def _encode(self, batch: list[_Finished]) -> None:
         from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
 
+        try:
+            frame = Frame(time.time_ns(), encoded(batch, self._resource()))
+        except Exception:
+            self.dropped["unencodable"] += len(batch)
+            raise
+        self._waiting.append((frame, len(batch)))
         self._metrics.record(batch, self.dropped)
-        self._waiting.append((Frame(time.time_ns(), encoded(batch, self._resource())), len(batch)))
         while sum(calls for _, calls in self._waiting) > self._settings.max_queue_size:
             self.dropped["undelivered"] += self._waiting.popleft()[1]
 

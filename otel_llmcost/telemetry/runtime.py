@@ -88,15 +88,17 @@ class Runtime:
 
     def _resource_attributes(self) -> Mapping[str, AttributeValue]:
         if self._resource is None:
-            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
             found = getattr(self.tracer_provider or trace.get_tracer_provider(), "resource", None)
-            self._resource = dict((found if isinstance(found, Resource) else Resource.create()).attributes)
+            if not isinstance(found, Resource):
+                found = OTELResourceDetector().detect()  # not Resource.create: its threads cannot start at exit
+            self._resource = dict(found.attributes)
         return self._resource
 
 
 _current: Runtime | None = None
-_lock: Final = threading.Lock()
+_lock = threading.Lock()
 
 
 def started(tracer_provider: TracerProvider | None = None) -> Runtime:
@@ -159,14 +161,23 @@ def _on_sigterm(number: int, _frame: object) -> None:
 
 
 def _after_fork() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it
+    _lock = threading.Lock()
     if _current is None:
         return
     _current.open_calls.clear()
     _current.pipeline.after_fork()
     if "multiprocessing.util" in sys.modules:  # its children end without atexit
-        from multiprocessing.util import Finalize
+        from multiprocessing.util import register_after_fork
 
-        Finalize(None, _at_exit, exitpriority=10)
+        register_after_fork(_current, _deliver_at_the_end)
+
+
+def _deliver_at_the_end(_runtime: Runtime) -> None:
+    """Tie to the end of a child of multiprocessing, which has by now forgotten the ties of its parent."""
+    from multiprocessing.util import Finalize
+
+    Finalize(None, _at_exit, exitpriority=10)
 
 
 def _watch_providers() -> None:
