@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from operator import attrgetter
+from typing import NoReturn
 
 from otel_llmcost.errors import InvalidUsageError
 
@@ -110,86 +112,73 @@ class Usage:
         Raises:
             InvalidUsageError: A count is negative, or the parts exceed their whole.
         """
+        read_audio, read_image, read_video = (
+            self.cache_read_audio_tokens,
+            self.cache_read_image_tokens,
+            self.cache_read_video_tokens,
+        )
+        audio, image = self.input_audio_tokens - read_audio, self.input_image_tokens - read_image
+        video = self.input_video_tokens - read_video
+        written_5m, written_1h = self.cache_write_5m_tokens, self.cache_write_1h_tokens
+        out_audio, out_image, out_video = self.output_audio_tokens, self.output_image_tokens, self.output_video_tokens
+        counts = (
+            self.input_tokens - self.cache_read_tokens - written_5m - written_1h - audio - image - video,
+            self.cache_read_tokens - read_audio - read_image - read_video,
+            written_5m,
+            written_1h,
+            audio,
+            image,
+            video,
+            read_audio,
+            read_image,
+            read_video,
+            self.output_tokens - self.reasoning_tokens - out_audio - out_image - out_video,
+            self.reasoning_tokens,
+            out_audio,
+            out_image,
+            out_video,
+            *_units_of(self),
+        )
+        if min(counts) < 0:
+            self._say_what_is_wrong()
+        return {meter: count for meter, count in zip(_METERS, counts, strict=True) if count}
+
+    def _say_what_is_wrong(self) -> NoReturn:
+        """Raise the error of counts of which at least one is negative or below the sum of its parts."""
         for name in FIELDS:
             if getattr(self, name) < 0:
                 msg = f"{name} ({getattr(self, name)}) is negative"
                 raise InvalidUsageError(msg)
-        meters = self._input_meters() | self._output_meters()
-        for unit in _UNITS:
-            meters[unit] = getattr(self, unit.value)
-        return {meter: count for meter, count in meters.items() if count}
+        uncached = {}
+        for kind in ("audio", "image", "video"):
+            whole, cached = f"input_{kind}_tokens", f"cache_read_{kind}_tokens"
+            uncached[f"uncached_{kind}_tokens"] = self._rest(whole, cached)
+        self._rest("cache_read_tokens", "cache_read_audio_tokens", "cache_read_image_tokens", "cache_read_video_tokens")
+        self._rest("input_tokens", "cache_read_tokens", "cache_write_5m_tokens", "cache_write_1h_tokens", **uncached)
+        self._rest(
+            "output_tokens", "reasoning_tokens", "output_audio_tokens", "output_image_tokens", "output_video_tokens"
+        )
+        raise AssertionError(self)
 
-    def _input_meters(self) -> dict[UsageMeter, int]:
-        audio = _rest("input_audio_tokens", self.input_audio_tokens, cache_read_audio_tokens=self.cache_read_audio_tokens)
-        image = _rest("input_image_tokens", self.input_image_tokens, cache_read_image_tokens=self.cache_read_image_tokens)
-        video = _rest("input_video_tokens", self.input_video_tokens, cache_read_video_tokens=self.cache_read_video_tokens)
-        cached_text = _rest(
-            "cache_read_tokens",
-            self.cache_read_tokens,
-            cache_read_audio_tokens=self.cache_read_audio_tokens,
-            cache_read_image_tokens=self.cache_read_image_tokens,
-            cache_read_video_tokens=self.cache_read_video_tokens,
-        )
-        text = _rest(
-            "input_tokens",
-            self.input_tokens,
-            cache_read_tokens=self.cache_read_tokens,
-            cache_write_5m_tokens=self.cache_write_5m_tokens,
-            cache_write_1h_tokens=self.cache_write_1h_tokens,
-            uncached_audio_tokens=audio,
-            uncached_image_tokens=image,
-            uncached_video_tokens=video,
-        )
-        return {
-            UsageMeter.INPUT: text,
-            UsageMeter.CACHE_READ: cached_text,
-            UsageMeter.CACHE_WRITE_5M: self.cache_write_5m_tokens,
-            UsageMeter.CACHE_WRITE_1H: self.cache_write_1h_tokens,
-            UsageMeter.INPUT_AUDIO: audio,
-            UsageMeter.INPUT_IMAGE: image,
-            UsageMeter.INPUT_VIDEO: video,
-            UsageMeter.CACHE_READ_AUDIO: self.cache_read_audio_tokens,
-            UsageMeter.CACHE_READ_IMAGE: self.cache_read_image_tokens,
-            UsageMeter.CACHE_READ_VIDEO: self.cache_read_video_tokens,
-        }
-
-    def _output_meters(self) -> dict[UsageMeter, int]:
-        text = _rest(
-            "output_tokens",
-            self.output_tokens,
-            reasoning_tokens=self.reasoning_tokens,
-            output_audio_tokens=self.output_audio_tokens,
-            output_image_tokens=self.output_image_tokens,
-            output_video_tokens=self.output_video_tokens,
-        )
-        return {
-            UsageMeter.OUTPUT: text,
-            UsageMeter.REASONING: self.reasoning_tokens,
-            UsageMeter.OUTPUT_AUDIO: self.output_audio_tokens,
-            UsageMeter.OUTPUT_IMAGE: self.output_image_tokens,
-            UsageMeter.OUTPUT_VIDEO: self.output_video_tokens,
-        }
+    def _rest(self, whole: str, *names: str, **more: int) -> int:
+        """Return what is left of a whole without its parts, or say which parts exceed it."""
+        parts = {name: getattr(self, name) for name in names} | more
+        rest: int = getattr(self, whole) - sum(parts.values())
+        if rest < 0:
+            said = " + ".join(f"{part} ({count})" for part, count in parts.items() if count)
+            msg = f"{said} exceeds {whole} ({getattr(self, whole)})"
+            raise InvalidUsageError(msg)
+        return rest
 
 
 FIELDS = tuple(field.name for field in fields(Usage))
 """The names of all counts, in the order of the class."""
 
-INPUT_METERS = frozenset(
-    meter for meter in UsageMeter if meter.value.startswith(("input", "cache_"))
-)
+INPUT_METERS = frozenset(meter for meter in UsageMeter if meter.value.startswith(("input", "cache_")))
 """The token meters that sum to `input_tokens`."""
 
 OUTPUT_METERS = frozenset({UsageMeter.REASONING} | {meter for meter in UsageMeter if meter.value.startswith("output")})
 """The token meters that sum to `output_tokens`."""
 
-_UNITS = tuple(meter for meter in UsageMeter if meter not in INPUT_METERS | OUTPUT_METERS)
-
-
-def _rest(name: str, whole: int, **parts: int) -> int:
-    """Return what is left of `whole` without its parts, or say which parts exceed it."""
-    rest = whole - sum(parts.values())
-    if rest < 0:
-        said = " + ".join(f"{part} ({count})" for part, count in parts.items() if count)
-        msg = f"{said} exceeds {name} ({whole})"
-        raise InvalidUsageError(msg)
-    return rest
+_METERS = tuple(UsageMeter)
+_units_of = attrgetter(*(meter.value for meter in UsageMeter if meter not in INPUT_METERS | OUTPUT_METERS))
