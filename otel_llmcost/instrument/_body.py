@@ -49,6 +49,8 @@ class BodyReader:
 
     def feed(self, piece: bytes) -> bytes:
         """Take a piece, and return what the application is to see of it."""
+        if self._kept and not self._pieces and piece.endswith(b"\n") and not self._is_marked(piece):
+            return piece  # most pieces of a stream: whole lines, and nothing in them matters
         if not self._has_begun:
             self._begin()
         if not self._is_events:
@@ -56,8 +58,6 @@ class BodyReader:
             return piece
         if self._hides_usage:
             return self._shown(piece)
-        if not self._pieces and self._kept and piece.endswith(b"\n") and not self._is_marked(piece):
-            return piece
         self._keep_lines(piece)
         return piece
 
@@ -89,7 +89,10 @@ class BodyReader:
         self._call.first_token()
 
     def _is_marked(self, piece: bytes) -> bool:
-        return any(mark in piece for mark in self._marks)
+        for mark in self._marks:  # noqa: SIM110 - `any` takes twice as long, and this sees every piece of a stream
+            if mark in piece:
+                return True
+        return False
 
     # --- one JSON document ---
 

@@ -5,6 +5,7 @@ Source: semantic-conventions-genai, token metrics (#374) and `gen_ai.client.oper
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import metrics
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from otel_llmcost.call import LLMCall
+    from otel_llmcost.usage import Usage
 
 _COUNTERS: Final = {
     "input_tokens": "input_tokens",
@@ -55,32 +57,34 @@ class Metrics:
     def record(self, batch: Iterable[tuple[LLMCall, Mapping[str, AttributeValue]]], dropped: Mapping[str, int]) -> None:
         """Record a batch: each duration, and the tokens of equal attributes at once."""
         self._dropped = dropped
-        totals: dict[tuple[tuple[str, str], ...], dict[str, int]] = {}
+        groups: dict[tuple[str, ...], list[LLMCall]] = {}
         for call, _ in batch:
-            attributes = _attributes(call)
-            failed = {semconv.ERROR_TYPE: call.error_type} if call.error_type else {}
-            self._duration.record(call.duration_ns / 1e9, dict(attributes) | failed)
-            if call.usage is not None:
-                total = totals.setdefault(attributes, dict.fromkeys((*_COUNTERS, "written"), 0))
-                for name in _COUNTERS:
-                    total[name] += getattr(call.usage, name)
-                total["written"] += call.usage.cache_write_5m_tokens + call.usage.cache_write_1h_tokens
-        for attributes, total in totals.items():
-            said = {**dict(attributes), semconv.GEN_AI_TOKEN_MODALITY: "unknown"}
-            self._written.add(total["written"], said)
-            for name, counter in self._usage.items():
-                counter.add(total[name], said)
+            groups.setdefault(_group(call), []).append(call)
+        for (error, *values), calls in groups.items():
+            attributes = dict(zip(_GROUPED_BY.values(), values, strict=True))
+            timed = {**attributes, semconv.ERROR_TYPE: error} if error else attributes
+            for call in calls:
+                self._duration.record(call.duration_ns / 1e9, timed)
+            self._count([call.usage for call in calls if call.usage is not None], attributes)
+
+    def _count(self, usages: list[Usage], attributes: Mapping[str, str]) -> None:
+        if not usages:
+            return
+        said = {**attributes, semconv.GEN_AI_TOKEN_MODALITY: "unknown"}
+        self._written.add(sum(usage.cache_write_5m_tokens + usage.cache_write_1h_tokens for usage in usages), said)
+        for name, counter in self._usage.items():
+            counter.add(sum(map(attrgetter(name), usages)), said)
 
 
-def _attributes(call: LLMCall) -> tuple[tuple[str, str], ...]:
-    return (
-        (semconv.GEN_AI_OPERATION_NAME, call.operation),
-        (semconv.GEN_AI_PROVIDER_NAME, call.provider),
-        (semconv.GEN_AI_REQUEST_MODEL, call.request_model),
-        (semconv.GEN_AI_RESPONSE_MODEL, call.response_model),
-        (semconv.SERVER_ADDRESS, call.server_address),
-        (semconv.ATTRIBUTION_ATTRIBUTES["feature"], call.attribution.feature),
-    )
+_GROUPED_BY: Final = {
+    "operation": semconv.GEN_AI_OPERATION_NAME,
+    "provider": semconv.GEN_AI_PROVIDER_NAME,
+    "request_model": semconv.GEN_AI_REQUEST_MODEL,
+    "response_model": semconv.GEN_AI_RESPONSE_MODEL,
+    "server_address": semconv.SERVER_ADDRESS,
+    "attribution.feature": semconv.ATTRIBUTION_ATTRIBUTES["feature"],
+}
+_group: Final = attrgetter("error_type", *_GROUPED_BY)
 
 
 def _observed(counts: Mapping[str, int]) -> list[metrics.Observation]:
