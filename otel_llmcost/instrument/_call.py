@@ -20,6 +20,7 @@ from otel_llmcost import semconv
 from otel_llmcost.attribution import Attempt, concealed, current, current_request
 from otel_llmcost.call import LLMCall, span_name, to_attributes
 from otel_llmcost.instrument._callsite import call_site
+from otel_llmcost.telemetry.log import logger, warn
 from otel_llmcost.telemetry.origin import running_task
 from otel_llmcost.usage import UsageQuality
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from otel_llmcost.attribution import Attribution
     from otel_llmcost.providers.reading import Reading, Surface
     from otel_llmcost.telemetry.runtime import Runtime
-
-_log: Final = logging.getLogger("otel_llmcost")
 
 in_progress: Final[ContextVar[OpenCall | None]] = ContextVar("llmcost_call", default=None)
 """The call that the SDK is busy with in this context."""
@@ -190,7 +189,7 @@ class OpenCall:
         try:
             self._hand_on()
         except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
-            _log.warning("a call to %s is not recorded: %s: %s", self.asked.provider, type(error).__name__, error)
+            warn("a call to %s is not recorded: %s: %s", self.asked.provider, type(error).__name__, error)
 
     def _hand_on(self) -> None:
         record = self.record
@@ -228,7 +227,7 @@ def _identity(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
 
 def _apply(reading: Reading, record: LLMCall) -> None:
     if reading.fault:
-        _log.warning("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
+        warn("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
     record.usage = reading.usage
     record.response_model = reading.model
     record.response_id = reading.response_id
@@ -242,7 +241,7 @@ def _apply(reading: Reading, record: LLMCall) -> None:
 
 def note_fault(where: str, error: Exception) -> None:
     """Say that our own code failed, where the application goes on without us."""
-    _log.warning("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, exc_info=_DEBUG)
+    warn("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, with_traceback=_DEBUG)
 
 
-_DEBUG: Final = _log.isEnabledFor(logging.DEBUG)
+_DEBUG: Final = logger.isEnabledFor(logging.DEBUG)

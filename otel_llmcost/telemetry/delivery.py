@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import http.client
 import itertools
-import logging
 import time
 import urllib.error
 import urllib.request
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from otel_llmcost.spool import SegmentWriter, Spool
+from otel_llmcost.telemetry.log import warn
 
 if TYPE_CHECKING:
     from otel_llmcost.spool import Frame, Segment
     from otel_llmcost.telemetry.settings import Settings
-
-_log: Final = logging.getLogger("otel_llmcost")
 
 SEAL_AFTER_NS: Final = 60 * 1_000_000_000
 """An open segment is sealed after that. Readers see what is in an open one, so this is no delay."""
@@ -149,7 +147,7 @@ class ToEndpoint:
         if refusal is None:
             spool.acknowledge(segment, now_s=time.time())
         else:
-            _log.warning("%s; calls that had waited are set aside as %s", refusal, spool.reject(segment))
+            warn("%s; calls that had waited are set aside as %s", refusal, spool.reject(segment))
         return True
 
     def _sent(self, frame: Frame) -> bool:
@@ -168,9 +166,7 @@ class ToEndpoint:
         except (OSError, http.client.HTTPException, ValueError) as error:  # also: not HTTP at all, no such host name
             reason = getattr(error, "reason", error)
         if not self._retry_at_s:
-            _log.warning(
-                "LLMCOST_ENDPOINT %s does not take calls (%s); they wait in %s", self._url, reason, self._spool_dir
-            )
+            warn("LLMCOST_ENDPOINT %s does not take calls (%s); they wait in %s", self._url, reason, self._spool_dir)
         self._retry_at_s = time.monotonic() + self._retry_after_s
         return False
 

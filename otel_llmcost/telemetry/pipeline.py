@@ -7,7 +7,6 @@ cannot be delivered waits, bounded, and is counted when it must be dropped. Noth
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import LLMCostError
 from otel_llmcost.spool import Frame
+from otel_llmcost.telemetry.log import warn
 from otel_llmcost.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     _Finished = tuple[LLMCall, Mapping[str, AttributeValue]]
     _Item = _Finished | Callable[[], None]
-
-_log: Final = logging.getLogger("otel_llmcost")
 
 LINGER_S: Final = 0.1
 RETRY_S: Final = 1.0
@@ -110,7 +108,7 @@ class Pipeline:
         if lost:
             self.dropped["undelivered"] += lost
         if self.dropped:
-            _log.warning("%d calls could not be kept: %s", sum(self.dropped.values()), self._last_fault or "queue full")
+            warn("%d calls could not be kept: %s", sum(self.dropped.values()), self._last_fault or "queue full")
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: what was in flight belongs to the parent."""
@@ -228,4 +226,4 @@ class Pipeline:
         """Say what is wrong, once as long as it stays the same."""
         if message != self._last_fault:
             self._last_fault = message
-            _log.warning("%s", message)
+            warn("%s", message)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 from opentelemetry import trace
 
 from otel_llmcost.attribution import DailyCap
+from otel_llmcost.telemetry.log import warn
 from otel_llmcost.telemetry.origin import Served
 from otel_llmcost.telemetry.pipeline import Pipeline
 from otel_llmcost.telemetry.settings import Settings, settings_from
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import TracerProvider
     from opentelemetry.util.types import AttributeValue
-
-_log: Final = logging.getLogger("otel_llmcost")
 
 
 class Runtime:
@@ -191,6 +189,6 @@ def _watch_providers() -> None:
             try:
                 _current.attach(trace.get_tracer_provider())
             except Exception as error:  # noqa: BLE001 - the application's own start-up goes on
-                _log.warning("spans are not stamped: %s", error)
+                warn("spans are not stamped: %s", error)
 
     wrapt.wrap_function_wrapper("opentelemetry.trace", "set_tracer_provider", attach_too)

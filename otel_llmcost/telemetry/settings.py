@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from otel_llmcost.attribution import NOBODY, Attribution, from_entries
 from otel_llmcost.semconv import ATTRIBUTION_ATTRIBUTES, TAGS_HEADER
 from otel_llmcost.spool import default_data_dir
+from otel_llmcost.telemetry.log import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from otel_llmcost.spool import FsyncPolicy
 
 T = TypeVar("T")
-
-_log: Final = logging.getLogger("otel_llmcost")
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -90,7 +88,7 @@ def _parsed(environ: Mapping[str, str], name: str, parse: Callable[[str], T], de
     try:
         return parse(text)
     except ValueError as error:
-        _log.warning("%s=%r is %s; taking %r instead", name, text, error, default)
+        warn("%s=%r is %s; taking %r instead", name, text, error, default)
         return default
 
 
