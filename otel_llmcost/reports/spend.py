@@ -110,9 +110,9 @@ class Coverage:
 
     @property
     def named_share(self) -> Decimal | None:
-        """The part of the cost that has a feature; of the calls where nothing has a cost; None without calls."""
+        """The part of the known cost that has a feature; of the calls where none is known; None without calls."""
         if self.total.list_cost:
-            return share_of(self.named_cost, self.total.list_cost)
+            return share_of(self.named_cost or 0, self.total.list_cost)
         return share_of(self.named_calls, self.total.calls)
 
 
