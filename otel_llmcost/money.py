@@ -50,6 +50,15 @@ def pico_usd(usd: str | int | Decimal) -> PicoUSD:
     return PicoUSD(int(whole))
 
 
+def half_even(amount: int, parts: int) -> PicoUSD:
+    """Return `amount` pico-USD divided by `parts` (above 0), rounded to the nearest, from the middle to the even one.
+
+    The only rounding of money there is: for prices by the hour, and for negotiated discounts.
+    """
+    whole, rest = divmod(amount, parts)
+    return PicoUSD(whole + (2 * rest > parts or (2 * rest == parts and whole % 2)))
+
+
 def to_decimal(amount: PicoUSD) -> Decimal:
     """Return pico-USD as USD with exactly twelve decimals, for a Decimal(…, 12) column."""
     with localcontext(prec=60):

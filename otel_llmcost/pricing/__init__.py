@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_llmcost.pricing.engine import Served, price, price_usage
+from otel_llmcost.pricing.engine import Resolved, Served, price, price_usage, resolve
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.pricing.rates import ContextTier, ModelRates, Rate, RateCard
 from otel_llmcost.pricing.result import Line, PriceStatus, Pricing
@@ -18,10 +18,12 @@ __all__ = [
     "Rate",
     "RateCard",
     "RateTable",
+    "Resolved",
     "Served",
     "canonical_provider",
     "load_rate_table",
     "price",
     "price_line",
     "price_usage",
+    "resolve",
 ]

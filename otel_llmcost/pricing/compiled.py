@@ -3,14 +3,20 @@
     {"provider": "openai", "model": "gpt-5.4", "names": ["gpt-5-4"], "source": "https://…", "cards": [
         {"tier": "flex", "from": "2026-10-12T00:00:00Z", "to": null, "schedule": [[0, 60]],
          "rates": {"input": ["1.25", 1000000], "cache_write_5m": null},
-         "above": [{"gt": 272000, "rates": {"input": ["2.5", 1000000]}}]}]}
+         "above": [{"gt": 272000, "rates": {"input": ["2.5", 1000000]}}]},
+        {"in": ["datazone"], "rates": {"input": ["2.75", 1000000]}}],
+     "places": [{"in": ["eu", "us"], "times": "1.1"}]}
 
-A card leaves out what is standard, unbounded, always or absent. A rate of null has a price that we do not know.
+A card leaves out what is standard, unbounded, always, everywhere or absent. A rate of null has a price that we do not
+know. `places` says where every token of the ordinary cards costs so many times as much; per-call fees stay. Cards of
+such a place are written out here once, when the table is read, so that pricing multiplies counts and nothing else.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -18,16 +24,19 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llmcost.errors import RateTableError
 from otel_llmcost.money import PicoUSD, pico_usd
 from otel_llmcost.pricing.rates import MINUTES_A_WEEK, STANDARD, ContextTier, ModelRates, Rate, RateCard
-from otel_llmcost.usage import UsageMeter
+from otel_llmcost.usage import INPUT_METERS, OUTPUT_METERS, UsageMeter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from otel_llmcost.pricing.rates import Rates
+    from otel_llmcost.pricing.rates import Cards, Rates
 
 _METERS: Final = {meter.value: meter for meter in UsageMeter}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = "first"
+_TOKENS: Final = INPUT_METERS | OUTPUT_METERS
+_BY_TIME: Final = frozenset({UsageMeter.AUDIO_SECOND})
+"""Meters whose published price need not divide into whole pico-USD a unit: an hour has 3600 seconds."""
 _SINCE_EVER: Final = -(10**30)
 _FOR_EVER: Final = 10**30
 
@@ -41,14 +50,60 @@ def model_rates_of(line: Mapping[str, Any]) -> ModelRates:
         KeyError: Something is missing.
     """
     provider, model = line["provider"], line["model"]
-    cards: dict[str, list[RateCard]] = {}
-    for told in line["cards"]:
-        card = _card(provider, model, line.get("source", ""), told)
-        cards.setdefault(card.tier, []).append(card)
-    by_tier = {tier: tuple(sorted(several, key=_begin)) for tier, several in cards.items()}
+    cards = [_card(provider, model, line.get("source", ""), told) for told in line["cards"]]
+    ordinary = _by_tier([card for card in cards if not card.region])
+    regional: dict[str, Cards] = {}
+    for region in dict.fromkeys(card.region for card in cards if card.region):
+        several = _by_tier([card for card in cards if card.region == region])
+        _place(regional, region.split("+"), several, model)
+    for told in line.get("places", ()):
+        _place(regional, told["in"], _times(ordinary, Fraction(told["times"]), "+".join(told["in"])), model)
+    return ModelRates(provider, model, tuple(line.get("names", ())), ordinary, regional)
+
+
+def _by_tier(cards: Sequence[RateCard]) -> Cards:
+    by_tier: dict[str, list[RateCard]] = {}
+    for card in cards:
+        by_tier.setdefault(card.tier, []).append(card)
     for several in by_tier.values():
+        several.sort(key=_begin)
         _check_overlap(several)
-    return ModelRates(provider, model, tuple(line.get("names", ())), by_tier)
+    return {tier: tuple(several) for tier, several in by_tier.items()}
+
+
+def _place(regional: dict[str, Cards], places: Sequence[str], cards: Cards, model: str) -> None:
+    for place in places:
+        if regional.setdefault(place, cards) is not cards:
+            msg = f"{model} has two price lists for {place}"
+            raise RateTableError(msg)
+
+
+def _times(cards: Cards, factor: Fraction, region: str) -> Cards:
+    """Return the cards of a place where every token costs `factor` times as much."""
+    if factor == 1:
+        return cards
+    return {tier: tuple(_dearer(card, factor, region) for card in several) for tier, several in cards.items()}
+
+
+def _dearer(card: RateCard, factor: Fraction, region: str) -> RateCard:
+    def times(rates: Rates) -> Rates:
+        return {
+            meter: _rate_times(rate, factor) if rate and meter in _TOKENS else rate for meter, rate in rates.items()
+        }
+
+    tiers = tuple(replace(tier, rates=times(tier.rates)) for tier in card.context_tiers)
+    return replace(card, id=f"{card.id}~{region}", region=region, rates=times(card.rates), context_tiers=tiers)
+
+
+@lru_cache(maxsize=4096)
+def _rate_times(rate: Rate, factor: Fraction) -> Rate:
+    """Return `factor` times a rate, exactly: what is no whole pico-USD a unit is its rest."""
+    published = rate.published * factor
+    if published.denominator != 1:
+        msg = f"{factor} times {rate.published} pico-USD is not a whole number of pico-USD"
+        raise RateTableError(msg)
+    unit_price, rest = divmod(published.numerator, rate.per)
+    return Rate(PicoUSD(unit_price), rate.per, rest)
 
 
 def unix_ns(text: str) -> int:
@@ -65,14 +120,17 @@ def _card(provider: str, model: str, source: str, told: Mapping[str, Any]) -> Ra
     tier = told.get("tier", STANDARD)
     begin, end = told.get("from"), told.get("to")
     schedule = tuple(_window(window) for window in told.get("schedule", ()))
+    region = "+".join(told.get("in", ()))
     name = f"{provider}/{model}@{begin[:10] if begin else _FIRST}"
     name += f"#{tier}" if tier != STANDARD else ""
     name += f"+{schedule[0][0]}" if schedule else ""
+    name += f"~{region}" if region else ""
     card = RateCard(
         id=name,
         provider=provider,
         model=model,
         tier=tier,
+        region=region,
         effective_from_ns=unix_ns(begin) if begin else None,
         effective_to_ns=unix_ns(end) if end else None,
         schedule=schedule,
@@ -95,7 +153,12 @@ def _rates(told: Mapping[str, Any]) -> Rates:
         if name not in _METERS:
             msg = f"unknown meter {name}"
             raise RateTableError(msg)
-        rates[_METERS[name]] = _rate(*price) if price else None
+        meter = _METERS[name]
+        rate = _rate(*price) if price else None
+        if rate and rate.rest and meter not in _BY_TIME:
+            msg = f"{price[0]} USD for {price[1]} {name} is not a whole number of pico-USD for one"
+            raise RateTableError(msg)
+        rates[meter] = rate
     return rates
 
 
@@ -103,10 +166,10 @@ def _rates(told: Mapping[str, Any]) -> Rates:
 def _rate(usd: str, per: int) -> Rate:
     """Return the price of one unit. A table holds few different prices, so each is one object."""
     unit_price, rest = divmod(pico_usd(usd), per)
-    if rest or unit_price < 0:
-        msg = f"{usd} USD for {per} is not a whole number of pico-USD for one"
+    if unit_price < 0:
+        msg = f"{usd} USD for {per} is negative"
         raise RateTableError(msg)
-    return Rate(PicoUSD(unit_price), per)
+    return Rate(PicoUSD(unit_price), per, rest)
 
 
 def _context_tier(told: Mapping[str, Any]) -> ContextTier:

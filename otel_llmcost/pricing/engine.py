@@ -1,10 +1,12 @@
-"""The price of one call, exact: disjoint counts times whole pico-USD, nothing divided, nothing rounded.
+"""The price of one call, exact: disjoint counts times whole pico-USD.
 
-Whatever computes prices faster must give what this gives on every input.
+Nothing is divided and nothing rounded but what is sold by the hour: see `Rate.rest`. Whatever computes prices faster
+must give what this gives on every input; all that does not depend on counts is in `resolve`.
 
 What decides the rate: the model that answered (the one asked for where the answer names none that we know), the
-moment the call began, the tier that *served* it, and the length of its whole input. A tier without a card, and a
-region that may cost more than the standard rate says, are priced at the standard rate with the status `fallback`.
+moment the call began, the tier that *served* it, the place that did, and the length of its whole input. A tier
+without a card, and a place that may cost more than the standard rate says, are priced at the standard rate with the
+status `fallback`. Capacity that was paid for beforehand (`PREPAID`) adds nothing to the bill: the call is `included`.
 
 A meter without a rate is billed at the rate of the meter that its provider would count it under (`FALLBACKS`), since
 a price list that says nothing of cached input means that cached input is input. Where that would be a guess the call
@@ -15,18 +17,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from otel_llmcost.errors import InvalidUsageError, NoRateInEffectError, UnknownModelError
 from otel_llmcost.money import ROW_LIMIT, PicoUSD, to_text
+from otel_llmcost.pricing.places import BEDROCK, may_cost_more, place_of, region_at
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.pricing.rates import STANDARD
 from otel_llmcost.pricing.result import Line, PriceStatus, Pricing
 from otel_llmcost.usage import UsageMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from otel_llmcost.call import LLMCall
     from otel_llmcost.pricing.rates import ModelRates, Rate, RateCard, Rates
@@ -50,9 +53,8 @@ _TIER_WORDS: Final = {
 }
 """What providers call a tier that served, where it is not our word for it."""
 
-_ORDINARY_REGIONS: Final = frozenset({"", "global", "default", "not_available", "unspecified"})
-_REGION_IN_MODEL: Final = frozenset({"aws.bedrock"})
-"""Providers that sell a region under a model name of its own; elsewhere a region may carry a surcharge."""
+PREPAID: Final = frozenset({"provisioned", "provisioned_throughput", "reserved", "scale"})
+"""Tiers of capacity that is paid for whether it is used or not."""
 
 FALLBACKS: Final[Mapping[UsageMeter, tuple[UsageMeter, ...]]] = {
     UsageMeter.CACHE_READ: (UsageMeter.INPUT,),
@@ -78,7 +80,7 @@ class Served:
     Attributes:
         service_tier: The tier that served, not the one that was asked for.
         speed: A faster mode that served, such as Anthropic's `fast`.
-        region: Where it was processed.
+        region: Where it was processed; for Azure, the type of the deployment.
         is_batch: Whether it was answered by a batch job.
     """
 
@@ -90,12 +92,35 @@ class Served:
     @property
     def tier(self) -> str:
         """Our word for the tier: a batch job first, then a faster mode, then the service tier."""
-        tier = self.service_tier.strip().lower()
-        if self.is_batch or tier == BATCH:
-            return BATCH
-        if self.speed.strip().lower() == FAST:
-            return FAST
-        return _TIER_WORDS.get(tier, tier)
+        return _tier(self.service_tier, self.speed, self.is_batch)
+
+
+@lru_cache(maxsize=1024)
+def _tier(service_tier: str, speed: str, is_batch: bool) -> str:  # noqa: FBT001 - lru_cache is fastest by position
+    tier = service_tier.strip().lower()
+    if is_batch or tier == BATCH:
+        return BATCH
+    if speed.strip().lower() == FAST:
+        return FAST
+    return _TIER_WORDS.get(tier, tier)
+
+
+class Resolved(NamedTuple):
+    """What bills a call, whatever it consumed: the same for all calls of one kind at one moment.
+
+    Attributes:
+        card: The rates; None without any.
+        match_kind: How the model was found; empty if it was not.
+        doubts: What makes the price a fallback.
+        refusal: Why there is no card; empty if there is one.
+        is_prepaid: Whether the capacity that served was paid for beforehand.
+    """
+
+    card: RateCard | None = None
+    match_kind: str = ""
+    doubts: tuple[str, ...] = ()
+    refusal: str = ""
+    is_prepaid: bool = False
 
 
 def price(call: LLMCall, table: RateTable) -> Pricing:
@@ -106,7 +131,12 @@ def price(call: LLMCall, table: RateTable) -> Pricing:
         provider=call.provider,
         models=models_in_order(call.provider, response_model=call.response_model, request_model=call.request_model),
         at_ns=call.started_at_ns,
-        served=Served(service_tier=call.service_tier, speed=call.speed, region=call.region, is_batch=call.is_batch),
+        served=Served(
+            service_tier=call.service_tier,
+            speed=call.speed,
+            region=call.region or region_at(call.server_address),
+            is_batch=call.is_batch,
+        ),
     )
 
 
@@ -123,23 +153,42 @@ def price_usage(
         at_ns: Unix nanoseconds UTC at the call's start.
         served: How it was served.
     """
-    answer = partial(Pricing, rate_table_version=table.version)
     if usage is None:
-        return answer(status=PriceStatus.NO_USAGE, detail="nobody told any counts")
+        return _unpriced(PriceStatus.NO_USAGE, table, "nobody told any counts")
     try:
         counts = usage.disjoint()
     except InvalidUsageError as exc:
-        return answer(status=PriceStatus.INVALID_USAGE, detail=str(exc))
-    found = next((hit for model in models if model and (hit := table.find(provider, model))), None)
-    if found is None:
-        return answer(status=PriceStatus.UNPRICED_MODEL, detail=_unknown(table, provider, models))
-    rates, match_kind = found
-    card, doubts = _card_for(rates, served, at_ns)
+        return _unpriced(PriceStatus.INVALID_USAGE, table, str(exc))
+    resolved = resolve(table, provider=provider, models=models, at_ns=at_ns, served=served)
+    if resolved.is_prepaid:
+        return Pricing(
+            status=PriceStatus.INCLUDED,
+            list_cost=PicoUSD(0),
+            effective_cost=PicoUSD(0),
+            rate_table_version=table.version,
+            detail=f"served by capacity paid for beforehand ({served.tier})",
+        )
+    if resolved.card is None:
+        return _unpriced(PriceStatus.UNPRICED_MODEL, table, resolved.refusal, resolved.match_kind)
+    lines, missing = _lines(counts, resolved.card.rates_for(usage.input_tokens))
+    return _billed(resolved.card, lines, missing, resolved, table)
+
+
+def resolve(table: RateTable, *, provider: str, models: Sequence[str], at_ns: int, served: Served) -> Resolved:
+    """Return what bills a call of that kind at that moment; the arguments are those of `price_usage`."""
+    if served.tier in PREPAID:
+        return Resolved(is_prepaid=True)
+    for model in models:
+        if model and (found := table.locate(provider, model)):
+            break
+    else:
+        return Resolved(refusal=_unknown(table, provider, models))
+    rates = found.rates
+    card, doubts = _card_for(rates, served.tier, place_of(rates.provider, served.region or found.region), at_ns)
     if card is None:
-        detail = str(NoRateInEffectError(rates.provider, rates.model, _time_of(at_ns)))
-        return answer(status=PriceStatus.UNPRICED_MODEL, match_kind=match_kind, detail=detail)
-    lines, missing = _lines(counts, card.rates_for(usage.input_tokens))
-    return _billed(card, lines, missing, doubts, partial(answer, match_kind=match_kind, rate_id=card.id))
+        refusal = str(NoRateInEffectError(rates.provider, rates.model, _time_of(at_ns)))
+        return Resolved(None, found.kind, doubts, refusal)
+    return Resolved(card, found.kind, doubts)
 
 
 def models_in_order(provider: str, *, response_model: str, request_model: str) -> tuple[str, str]:
@@ -148,7 +197,7 @@ def models_in_order(provider: str, *, response_model: str, request_model: str) -
     The model that answered names the price, then the model asked for. On Bedrock it is the other way round: the
     inference profile asked for decides the price, and the answer does not repeat it.
     """
-    if canonical_provider(provider) in _REGION_IN_MODEL:
+    if canonical_provider(provider) == BEDROCK:
         return request_model, response_model
     return response_model, request_model
 
@@ -169,52 +218,71 @@ def rate_of(meter: UsageMeter, rates: Rates) -> Rate | None:
     return None
 
 
-def _card_for(rates: ModelRates, served: Served, at_ns: int) -> tuple[RateCard | None, list[str]]:
+def _card_for(rates: ModelRates, tier: str, place: str, at_ns: int) -> tuple[RateCard | None, tuple[str, ...]]:
     """Return the card that bills the call, and what makes it a fallback."""
     doubts: list[str] = []
-    tier = served.tier
-    card = rates.card(tier, at_ns)
+    if place and rates.cards_in(place) is None:
+        if may_cost_more(rates.provider, place):
+            doubts.append(f"no rate of {rates.provider}/{rates.model} for the region {place}")
+        place = ""
+    card = rates.card(tier, at_ns, place)
     if card is None and tier != STANDARD:
-        doubts.append(f"no {tier} rate of {rates.provider}/{rates.model} at {_time_of(at_ns).isoformat()}")
-        card = rates.card(STANDARD, at_ns)
-    if served.region.strip().lower() not in _ORDINARY_REGIONS and rates.provider not in _REGION_IN_MODEL:
-        doubts.append(f"no rate of {rates.provider}/{rates.model} for the region {served.region}")
-    return card, doubts
+        where = f" in {place}" if place else ""
+        doubts.append(f"no {tier} rate of {rates.provider}/{rates.model}{where} at {_time_of(at_ns).isoformat()}")
+        card = rates.card(STANDARD, at_ns, place)
+    return card, tuple(doubts)
 
 
-def _lines(counts: Mapping[UsageMeter, int], rates: Rates) -> tuple[tuple[Line, ...], list[str]]:
+def _lines(counts: Mapping[UsageMeter, int], rates: Rates) -> tuple[list[Line], list[str]]:
     """Return a line for every meter that has a rate, and the names of those that have none."""
     lines: list[Line] = []
     missing: list[str] = []
     for meter, count in counts.items():
         if rate := rate_of(meter, rates):
-            cost = PicoUSD(count * rate.unit_price)
-            lines.append(Line(meter=meter, quantity=count, unit_price=rate.unit_price, per=rate.per, cost=cost))
+            lines.append(Line(meter, count, rate, rate.cost_of(count)))
         else:
             missing.append(meter.value)
-    return tuple(lines), missing
+    return lines, missing
 
 
 def _billed(
-    card: RateCard,
-    lines: tuple[Line, ...],
-    missing: Sequence[str],
-    doubts: Sequence[str],
-    answer: Callable[..., Pricing],
+    card: RateCard, lines: Sequence[Line], missing: Sequence[str], resolved: Resolved, table: RateTable
 ) -> Pricing:
     """Return the sum of the lines, and what is to be said of it."""
-    cost = PicoUSD(sum(line.cost for line in lines))
+    cost = PicoUSD(sum([line.cost for line in lines]))
     if cost >= ROW_LIMIT:
         detail = f"a cost of {to_text(cost)} USD is not below the {to_text(ROW_LIMIT)} USD that one call can hold"
-        return answer(status=PriceStatus.INVALID_USAGE, detail=detail)
-    status = PriceStatus.FREE if not cost and card.is_free() else PriceStatus.PRICED
-    reasons: list[str] = []
-    if doubts:
-        status, reasons = PriceStatus.FALLBACK, [*doubts, "billed at the standard rate"]
-    if missing:
-        status, reasons = PriceStatus.PARTIAL, [*reasons, f"no rate of {card.id} for {', '.join(missing)}"]
+        return _unpriced(PriceStatus.INVALID_USAGE, table, detail, resolved.match_kind, card.id)
+    status, detail = PriceStatus.PRICED, ""
+    if missing or resolved.doubts:
+        status = PriceStatus.PARTIAL if missing else PriceStatus.FALLBACK
+        detail = _reasons(card, missing, resolved.doubts)
+    elif not cost and card.is_free():
+        status = PriceStatus.FREE
     known = cost if lines or not missing else None
-    return answer(status=status, list_cost=known, effective_cost=known, lines=lines, detail="; ".join(reasons))
+    return Pricing(
+        status=status,
+        list_cost=known,
+        effective_cost=known,
+        rate_id=card.id,
+        rate_table_version=table.version,
+        match_kind=resolved.match_kind,
+        lines=tuple(lines),
+        detail=detail,
+    )
+
+
+def _reasons(card: RateCard, missing: Sequence[str], doubts: Sequence[str]) -> str:
+    reasons = [*doubts, "billed at the standard rate"] if doubts else []
+    if missing:
+        reasons.append(f"no rate of {card.id} for {', '.join(missing)}")
+    return "; ".join(reasons)
+
+
+def _unpriced(status: PriceStatus, table: RateTable, detail: str, match_kind: str = "", rate_id: str = "") -> Pricing:
+    return Pricing(
+        status=status, rate_id=rate_id, rate_table_version=table.version, match_kind=match_kind, detail=detail
+    )
 
 
 def _unknown(table: RateTable, provider: str, models: Sequence[str]) -> str:

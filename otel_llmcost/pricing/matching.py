@@ -3,12 +3,18 @@
 A name that merely begins like a known one is another model: `gpt-5.4-mini` is not `gpt-5.4`, and a fine-tuned
 `ft:gpt-4o:…` has its own price. A release date is different: providers publish one price for the undated name and
 its dated snapshots, unless the table holds the dated name itself, which is always tried first.
+
+A name may be wrapped: in an ARN, in a resource path, behind the prefix of a gateway. The wrapping may say who sells
+the model and where, and is taken off only if the name as it stands is nobody's. Some wrappings hide the model (an
+application inference profile, provisioned throughput, a tuned endpoint): such a name needs an alias of the user's.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from otel_llmcost.pricing.places import AZURE, BEDROCK, VERTEX, X_AI
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,10 +22,71 @@ if TYPE_CHECKING:
 EXACT: Final = "exact"
 ALIAS: Final = "alias"
 DATED_SUFFIX: Final = "dated_suffix"
+GEO_PROFILE: Final = "geo_profile"
+ARN: Final = "arn"
+PATH: Final = "path"
+GATEWAY: Final = "gateway"
 
 _DATE: Final = re.compile(r"(.+?)[-@](20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])")
-_LATEST: Final = "-latest"
+_UNDATED: Final = re.compile(r"(.+)(?:-latest|@latest|@default)")
 _FINE_TUNED: Final = "ft:"
+
+_GEO: Final = re.compile(r"(?:us|eu|apac|jp|au|ca|in|sa|me|af|mx|uk)\.([a-z0-9]+\..+)")
+"""A Bedrock profile that stays within a geography: at the price of its regions, unless the table has one of its own.
+`global.` and `us-gov.` have prices of their own, or none that we know."""
+
+_ARN: Final = re.compile(
+    r"arn:aws[a-z-]*:bedrock:(?P<region>[a-z0-9-]*):\d*:(?:inference-profile|foundation-model)/(?P<model>[^/]+)"
+)
+_VERTEX_PATH: Final = re.compile(
+    r"(?:/*projects/[^/]+/)?(?:locations/(?P<region>[^/]+)/)?publishers/[^/]+/models/(?P<model>[^/]+)"
+)
+_MODEL_PATH: Final = "models/"
+
+GATEWAY_PREFIXES: Final = {
+    "openai": "openai",
+    "azure": AZURE,
+    "azure_ai": AZURE,
+    "anthropic": "anthropic",
+    "bedrock": BEDROCK,
+    "bedrock/converse": BEDROCK,
+    "bedrock/invoke": BEDROCK,
+    "vertex_ai": VERTEX,
+    "vertex": VERTEX,
+    "gemini": "gcp.gemini",
+    "xai": X_AI,
+    "mistral": "mistral_ai",
+    "cohere": "cohere",
+    "cohere_chat": "cohere",
+    "deepseek": "deepseek",
+    "groq": "groq",
+    "cerebras": "cerebras",
+    "perplexity": "perplexity",
+    "moonshot": "moonshot_ai",
+    "openrouter": "openrouter",
+    "together_ai": "together",
+    "fireworks_ai": "fireworks",
+}
+"""Who sells what stands behind a gateway's prefix. An organisation that hands out weights (`mistralai/…`) is none."""
+
+_RESELLERS_OF_NAMES: Final = frozenset({"openai"})
+"""Providers whose own names hold no slash: what has one came through a gateway that speaks their language."""
+
+
+class Spelling(NamedTuple):
+    """A name to look up.
+
+    Attributes:
+        provider: Who sells it.
+        name: The model, in lower case.
+        kind: How it was made from the name asked for.
+        region: Where it is sold, if the name says so.
+    """
+
+    provider: str
+    name: str
+    kind: str
+    region: str = ""
 
 
 def spellings(model: str) -> Iterator[tuple[str, str]]:
@@ -38,8 +105,55 @@ def spellings(model: str) -> Iterator[tuple[str, str]]:
         for date in (f"-{year}-{month}-{day}", f"-{year}{month}{day}", f"@{year}{month}{day}"):
             yield base + date, ALIAS
         yield base, DATED_SUFFIX
-    elif name.endswith(_LATEST):
-        yield name.removesuffix(_LATEST), DATED_SUFFIX
+    elif undated := _UNDATED.fullmatch(name):
+        yield undated[1], DATED_SUFFIX
+
+
+def spellings_at(provider: str, model: str, known: frozenset[str]) -> Iterator[Spelling]:
+    """Yield where `model` may be priced, the most exact first.
+
+    Args:
+        provider: Who sells it, as the table spells it.
+        model: The model's name as a request or an answer gives it.
+        known: The providers that the table has prices of.
+    """
+    for name, kind in spellings(model):
+        yield Spelling(provider, name, kind)
+    for sold_by, inner, kind, region in unwrapped(provider, model.strip().lower(), known):
+        for name, _ in spellings(inner):
+            yield Spelling(sold_by, name, kind, region)
+
+
+def unwrapped(provider: str, name: str, known: frozenset[str]) -> Iterator[Spelling]:
+    """Yield what an ARN, a path, a gateway's prefix or a geographic profile holds, from the outside in."""
+    if found := _ARN.fullmatch(name):
+        yield Spelling(BEDROCK, found["model"], ARN, found["region"])
+        yield from (inner._replace(kind=ARN, region=found["region"]) for inner in _geo(found["model"]))
+    elif found := _VERTEX_PATH.fullmatch(name):
+        yield Spelling(VERTEX, found["model"], PATH, found["region"] or "")
+    elif name.startswith(_MODEL_PATH):
+        yield Spelling(provider, name.removeprefix(_MODEL_PATH), PATH)
+    elif provider == BEDROCK and (profiles := list(_geo(name))):
+        yield from profiles
+    elif sold_by := _behind_prefix(provider, name, known):
+        yield sold_by
+        yield from (inner._replace(kind=GATEWAY) for inner in unwrapped(sold_by.provider, sold_by.name, known))
+
+
+def _geo(name: str) -> Iterator[Spelling]:
+    if found := _GEO.fullmatch(name):
+        yield Spelling(BEDROCK, found[1], GEO_PROFILE)
+
+
+def _behind_prefix(provider: str, name: str, known: frozenset[str]) -> Spelling | None:
+    """Return what stands behind a gateway's prefix, if `provider` is the one it names or sells no such names itself."""
+    for slashes in (2, 1):
+        parts = name.split("/", slashes)
+        if len(parts) > slashes and (sold_by := GATEWAY_PREFIXES.get("/".join(parts[:slashes]))):
+            if sold_by == provider or provider not in known or provider in _RESELLERS_OF_NAMES:
+                return Spelling(sold_by, parts[-1], GATEWAY)
+            return None
+    return None
 
 
 def _fine_tuned_base(name: str) -> str:

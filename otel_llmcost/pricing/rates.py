@@ -7,19 +7,23 @@ Hours and weekdays are minutes of a UTC week from Monday 00:00, in which any sch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from otel_llmcost.money import PicoUSD, half_even
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_llmcost.money import PicoUSD
     from otel_llmcost.usage import UsageMeter
 
 STANDARD: Final = "standard"
 """The tier of a call that asked for nothing special."""
 
 MINUTES_A_WEEK: Final = 7 * 24 * 60
+
+ELSEWHERE: Final = "*"
+"""The region of cards that hold wherever no others do: a price for every place but the ordinary one."""
 
 _NS_A_MINUTE: Final = 60 * 10**9
 _EPOCH_MINUTE: Final = 3 * 24 * 60
@@ -31,12 +35,25 @@ class Rate:
     """The price of one meter.
 
     Attributes:
-        unit_price: Pico-USD for one unit.
-        per: The number of units that the provider publishes its price for; for display.
+        unit_price: Pico-USD for one unit, the fraction of a pico-USD cut off.
+        per: The number of units that the provider publishes its price for.
+        rest: Pico-USD that `per` units cost beyond `per` × `unit_price`: 0 for all that is sold by tokens or pieces;
+            an hour of audio at 0.04 USD is 3600 seconds at 11,111,111 pico-USD and a rest of 400.
     """
 
     unit_price: PicoUSD
     per: int
+    rest: int = 0
+
+    def cost_of(self, quantity: int) -> PicoUSD:
+        """Return what `quantity` units cost; exact without a rest, else rounded half to even, once."""
+        cost = PicoUSD(quantity * self.unit_price)
+        return PicoUSD(cost + half_even(quantity * self.rest, self.per)) if self.rest else cost
+
+    @property
+    def published(self) -> PicoUSD:
+        """The price of `per` units, exactly, as the provider publishes it."""
+        return PicoUSD(self.unit_price * self.per + self.rest)
 
 
 Rates: TypeAlias = "Mapping[UsageMeter, Rate | None]"
@@ -71,7 +88,8 @@ class RateCard:
         id: Names the card for good: `openai/gpt-5.4@2026-10-12#flex`. A new price is a new card.
         provider: Who sells it, as the table spells it.
         model: The model's name in the table.
-        tier: `standard`, `batch`, `flex`, `priority`, `fast`.
+        tier: `standard`, `batch`, `flex`, `priority`, `fast`, `ultrafast`.
+        region: The places it is for, joined by `+`; empty for the ordinary one, `*` for all others.
         effective_from_ns: Unix nanoseconds from which it is in force, inclusive; None for ever since.
         effective_to_ns: Unix nanoseconds up to which it is in force, exclusive; None for until further notice.
         schedule: Half-open windows in minutes of the UTC week in which it is in force; empty for always.
@@ -85,6 +103,7 @@ class RateCard:
     model: str
     tier: str
     rates: Rates
+    region: str = ""
     effective_from_ns: int | None = None
     effective_to_ns: int | None = None
     schedule: tuple[tuple[int, int], ...] = ()
@@ -115,6 +134,10 @@ class RateCard:
         return all(rate is not None and rate.unit_price == 0 for rates in sets for rate in rates.values())
 
 
+Cards: TypeAlias = "Mapping[str, tuple[RateCard, ...]]"
+"""The cards of each service tier, oldest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRates:
     """The price history of one model.
@@ -124,16 +147,32 @@ class ModelRates:
         model: The model's name in the table.
         names: Every other name it answers to, in lower case.
         cards: The cards of each service tier, oldest first; at most one of a tier is in force at any instant.
+        regional: The same by place, for the places that have prices of their own.
     """
 
     provider: str
     model: str
     names: tuple[str, ...]
-    cards: Mapping[str, tuple[RateCard, ...]]
+    cards: Cards
+    regional: Mapping[str, Cards] = field(default_factory=dict)
 
-    def card(self, tier: str, at_ns: int) -> RateCard | None:
-        """Return the card of `tier` in force at `at_ns` (Unix nanoseconds), None where there is none."""
-        for card in self.cards.get(tier, ()):
+    def cards_in(self, region: str) -> Cards | None:
+        """Return the cards of a place, by service tier; those of everywhere for an empty one, None for none."""
+        return (self.regional.get(region) or self.regional.get(ELSEWHERE)) if region else self.cards
+
+    def card(self, tier: str, at_ns: int, region: str = "") -> RateCard | None:
+        """Return the card of `tier` in force at `at_ns` (Unix nanoseconds) in a place, None where there is none."""
+        for card in (self.cards_in(region) or {}).get(tier, ()):
             if card.in_effect(at_ns):
                 return card
         return None
+
+    def all_cards(self) -> tuple[RateCard, ...]:
+        """Return every card once: the ordinary ones tier by tier, then those of places."""
+        cards = {
+            card.id: card
+            for by_tier in (self.cards, *self.regional.values())
+            for each in by_tier.values()
+            for card in each
+        }
+        return tuple(cards.values())

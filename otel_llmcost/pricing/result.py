@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from otel_llmcost.money import PicoUSD
+    from otel_llmcost.pricing.rates import Rate
     from otel_llmcost.usage import UsageMeter
 
 
@@ -28,23 +29,30 @@ class PriceStatus(StrEnum):
     NO_USAGE = "no_usage"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """One meter of a priced call.
 
     Attributes:
         meter: What was counted.
         quantity: How many units of it, above 0.
-        unit_price: Pico-USD for one unit.
-        per: The number of units that the provider publishes its price for, such as 1,000,000 tokens; for display.
-        cost: `quantity` × `unit_price`, in pico-USD.
+        rate: What it costs.
+        cost: `rate.cost_of(quantity)`, in pico-USD.
     """
 
     meter: UsageMeter
     quantity: int
-    unit_price: PicoUSD
-    per: int
+    rate: Rate
     cost: PicoUSD
+
+    @property
+    def unit_price(self) -> PicoUSD:
+        """Pico-USD for one unit."""
+        return self.rate.unit_price
+
+    @property
+    def per(self) -> int:
+        """The number of units that the provider publishes its price for, such as 1,000,000 tokens; for display."""
+        return self.rate.per
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +66,8 @@ class Pricing:
         rate_id: The rate card used; empty without one.
         rate_table_version: The first 12 hex digits of the table's sha256.
         overlay_version: The same of the user's own rates; empty without any.
-        match_kind: How the model was found: exact, alias or dated_suffix; empty if it was not.
+        match_kind: How the model was found: exact, alias, dated_suffix, geo_profile, arn, path or gateway; empty if
+            it was not.
         lines: One line a meter, in the order of `UsageMeter`.
         detail: What is wrong, for a status that is not `priced` or `free`; empty otherwise.
     """

@@ -12,11 +12,11 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_llmcost.errors import LLMCostError, RateTableError
 from otel_llmcost.pricing.compiled import model_rates_of
-from otel_llmcost.pricing.matching import ALIAS, EXACT, spellings
+from otel_llmcost.pricing.matching import ALIAS, EXACT, spellings_at
 from otel_llmcost.pricing.provider import canonical_provider
 
 if TYPE_CHECKING:
@@ -35,6 +35,20 @@ _MAX_NAME_LENGTH: Final = 128
 _NEAREST: Final = 3
 
 
+class Found(NamedTuple):
+    """A model of the table, and how its name led there.
+
+    Attributes:
+        rates: Its price history.
+        kind: `exact`, `alias`, `dated_suffix`, `geo_profile`, `arn`, `path` or `gateway`.
+        region: Where it is sold, if the name says so; empty otherwise.
+    """
+
+    rates: ModelRates
+    kind: str
+    region: str
+
+
 class RateTable:
     """Every model we know a price of, found by provider and name.
 
@@ -44,7 +58,7 @@ class RateTable:
         models: The price history of every model, in the order of the file.
     """
 
-    __slots__ = ("_found", "_index", "built_from", "models", "version")
+    __slots__ = ("_found", "_index", "_known", "_near", "built_from", "models", "version")
 
     def __init__(
         self, models: Iterable[ModelRates], *, version: str, built_from: Mapping[str, str] | None = None
@@ -53,9 +67,11 @@ class RateTable:
         self.version = version
         self.built_from = dict(built_from or {})
         self._index: dict[str, dict[str, ModelRates]] = {}
-        self._found: dict[tuple[str, str], tuple[ModelRates, str] | None] = {}
+        self._found: dict[tuple[str, str], Found | None] = {}
+        self._near: dict[tuple[str, str], tuple[str, ...]] = {}
         for rates in self.models:
             self._add(rates)
+        self._known = frozenset(self._index)
 
     def _add(self, rates: ModelRates) -> None:
         names = self._index.setdefault(rates.provider, {})
@@ -65,7 +81,12 @@ class RateTable:
                 raise RateTableError(msg)
 
     def find(self, provider: str, model: str) -> tuple[ModelRates, str] | None:
-        """Return the rates of a model and how it was found (exact, alias, dated_suffix), None for an unknown model.
+        """Return the rates of a model and how it was found, as `locate` does, None for an unknown model."""
+        found = self.locate(provider, model)
+        return (found.rates, found.kind) if found else None
+
+    def locate(self, provider: str, model: str) -> Found | None:
+        """Return where a model stands in the table, None for an unknown one.
 
         Args:
             provider: Who sells it, in any spelling that `canonical_provider` knows.
@@ -78,18 +99,23 @@ class RateTable:
             self._found[asked] = self._search(provider, model)
         return self._found[asked]
 
-    def _search(self, provider: str, model: str) -> tuple[ModelRates, str] | None:
-        names = self._index.get(canonical_provider(provider), {})
-        for name, kind in spellings(model):
-            if rates := names.get(name):
+    def _search(self, provider: str, model: str) -> Found | None:
+        for sold_by, name, kind, region in spellings_at(canonical_provider(provider), model, self._known):
+            if rates := self._index.get(sold_by, {}).get(name):
                 is_alias = kind == EXACT and name != rates.model.lower()
-                return rates, ALIAS if is_alias else kind
+                return Found(rates, ALIAS if is_alias else kind, region)
         return None
 
     def nearest(self, provider: str, model: str) -> tuple[str, ...]:
         """Return at most three names of the provider that look like `model`, the closest first."""
-        names = self._index.get(canonical_provider(provider), {})
-        return tuple(difflib.get_close_matches(model.strip().lower()[:_MAX_NAME_LENGTH], names, n=_NEAREST))
+        asked = (provider, model)
+        if asked not in self._near:
+            if len(self._near) >= _MAX_REMEMBERED:
+                self._near.clear()
+            names = self._index.get(canonical_provider(provider), {})
+            close = difflib.get_close_matches(model.strip().lower()[:_MAX_NAME_LENGTH], names, n=_NEAREST)
+            self._near[asked] = tuple(close)
+        return self._near[asked]
 
     @property
     def providers(self) -> tuple[str, ...]:

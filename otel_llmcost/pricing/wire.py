@@ -11,21 +11,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from otel_llmcost.money import PicoUSD, to_text
+from otel_llmcost.money import to_text
 from otel_llmcost.pricing.compiled import unix_ns
-from otel_llmcost.pricing.engine import Served, models_in_order, price_usage
+from otel_llmcost.pricing.engine import BATCH, Served, models_in_order, price_usage
+from otel_llmcost.pricing.places import azure_tier, region_at
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_llmcost.pricing.result import Line
     from otel_llmcost.pricing.table import RateTable
     from otel_llmcost.usage import Usage
 
 
-_REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "azure.zone")
+_REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "location", "cloud.region", "azure.zone")
+_HOST_KEYS: Final = ("server.address", "server_address")
+_DEPLOYMENT_KEYS: Final = ("azure.deployment_type", "deployment_type")
 
 
 class Reading(Protocol):
@@ -90,12 +93,20 @@ def price_line(
 
 
 def _served(told: Reading, context: Mapping[str, Any]) -> Served:
+    deployment = _word(context, _DEPLOYMENT_KEYS)
+    tier = azure_tier(deployment)
+    region = told.region or deployment or _word(context, _REGION_KEYS) or region_at(_word(context, _HOST_KEYS))
     return Served(
-        service_tier=told.service_tier or context.get("service_tier") or "",
-        speed=told.speed or context.get("speed") or "",
-        region=told.region or next(filter(None, map(context.get, _REGION_KEYS)), ""),
-        is_batch=context.get("processing") == "batch",
+        service_tier=tier or told.service_tier or _word(context, ("service_tier",)),
+        speed=told.speed or _word(context, ("speed",)),
+        region=region,
+        is_batch=BATCH in {tier, context.get("processing")},
     )
+
+
+def _word(context: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """Return the first text that stands under one of `keys`, empty where there is none."""
+    return next((word for word in map(context.get, keys) if isinstance(word, str) and word), "")
 
 
 def priced_line(case_id: object, pricing: Pricing) -> dict[str, Any]:
@@ -114,7 +125,7 @@ def _meter_line(line: Line) -> dict[str, Any]:
     return {
         "meter": line.meter.value,
         "quantity": line.quantity,
-        "unit_price_usd": to_text(PicoUSD(line.unit_price * line.per)),
+        "unit_price_usd": to_text(line.rate.published),
         "per": line.per,
         "cost_usd": to_text(line.cost),
     }

@@ -81,9 +81,9 @@ def test_a_very_long_name_is_looked_up_quickly():
     ("lines", "fault"),
     [
         ([model("p", "m", card({"inptu": "1"}))], "rates.jsonl:2: unknown meter inptu"),
-        ([model("p", "m", card({"input": "1e-7"}))], "rates.jsonl:2: 1e-7 USD for 1000000 is not a whole number"),
+        ([model("p", "m", card({"input": "1e-7"}))], "rates.jsonl:2: 1e-7 USD for 1000000 input is not a whole number"),
         ([model("p", "m", card({"input": "dear"}))], "rates.jsonl:2: not an amount of money: 'dear'"),
-        ([model("p", "m", card({"input": "-1"}))], "rates.jsonl:2: -1 USD for 1000000 is not a whole number"),
+        ([model("p", "m", card({"input": "-1"}))], "rates.jsonl:2: -1 USD for 1000000 is negative"),
         ([model("p", "m", card({"input": 0.5}))], "rates.jsonl:2: money must be str, int or Decimal, not float"),
         ([model("p", "m", INPUT, INPUT)], "rates.jsonl:2: p/m@first and p/m@first are in force at once"),
         (
