@@ -20,6 +20,7 @@ from otel_llmcost import semconv
 from otel_llmcost.instrument._body import BodyReader, read_document, watch
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.providers.hosts import provider_at
+from otel_llmcost.providers.reading import Reading
 from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import UsageQuality
 
@@ -231,6 +232,9 @@ class Patch:
 class _SDKCall(OpenCall):
     """A call under way in a Stainless SDK."""
 
+    _unread: Any = None
+    """The response whose body is here, until it has been read."""
+
     def __init__(
         self,
         patch: Patch,
@@ -257,11 +261,36 @@ class _SDKCall(OpenCall):
         request_id = next(filter(None, map(headers.get, self.patch.sdk.request_id_headers)), "")
         self.answered(request_id, retries, _sent_bytes(response.request))
         if response.is_stream_consumed:
-            self.read(read_document(self, response.content), UsageQuality.REPORTED)
+            self._unread = response
+            response.json = self._json
             return
         self.awaits_body = True
         is_events = "event-stream" in headers.get("content-type", "") or self.asked.is_stream
         watch(response, BodyReader(self, is_events=is_events, hides_usage=self.asks_for_usage), self._later)
+
+    def _json(self, **kwargs: Any) -> Any:
+        """Decode the answer as its own method does, and read it too, so that nothing is decoded twice."""
+        response = self._unread
+        del response.json
+        document = response.json(**kwargs)
+        self._unread = None
+        try:
+            reading = self.asked.surface.read(document) if isinstance(document, dict) else Reading()
+            self.read(reading, UsageQuality.REPORTED)
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault("reading an answer", error)
+        return document
+
+    def finish(self) -> None:
+        """Read an answer that the SDK did not decode, a raw one for instance; then as any call."""
+        response, self._unread = self._unread, None
+        if response is not None:
+            vars(response).pop("json", None)
+            try:
+                self.read(read_document(self, response.content), UsageQuality.REPORTED)
+            except Exception as error:  # noqa: BLE001 - the application's call goes on
+                note_fault("reading an answer", error)
+        super().finish()
 
 
 def _sent_bytes(request: Any) -> int | None:
