@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from otel_llmcost.errors import StoreError
+
 if TYPE_CHECKING:
     from otel_llmcost.store.engine import Engine
 
 ROLLUPS: Final = ("spend_hourly", "session_spend")
 """Every rollup R has R_log, R_due and R_derivation."""
+
+MAX_RUNS: Final = 200
+"""A run derives 240 hours, so these are over five years."""
 
 _DERIVE: Final = "INSERT INTO {rollup}_log SELECT * FROM {rollup}_derivation"
 _STILL_DUE: Final = "SELECT count() FROM {rollup}_due WHERE derived_at < {{began:DateTime64(6, 'UTC')}}"
@@ -29,9 +34,18 @@ _ONE_BLOCK: Final = {
 
 
 def derive(engine: Engine) -> None:
-    """Bring every rollup up to date with what was written before."""
+    """Bring every rollup up to date with what was written before.
+
+    Raises:
+        StoreError: A rollup stays behind however often it is derived, as after a step back of the server's clock.
+    """
     began = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
     for rollup in ROLLUPS:
         still_due = _STILL_DUE.format(rollup=rollup)
-        while engine.query(still_due, {"began": began}).result_rows[0][0]:
+        for _ in range(MAX_RUNS):
+            if not engine.query(still_due, {"began": began}).result_rows[0][0]:
+                break
             engine.command(_DERIVE.format(rollup=rollup), _ONE_BLOCK)
+        else:
+            msg = f"{rollup} is behind after {MAX_RUNS} derivations; look at the server's clock"
+            raise StoreError(msg)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from otel_llmcost.errors import StoreError
 from otel_llmcost.store import Store, connect, derive
 from otel_llmcost.store.rows import DAY_NS
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, a_call, many_calls, said_by, truth_of
@@ -125,6 +126,16 @@ def test_more_hours_than_one_run_takes_are_all_derived(store: Store) -> None:
     store.write(calls)
     store.derive()
     assert said_by(store) == truth_of(calls)
+
+
+def test_a_rollup_that_never_comes_up_to_date_is_an_error_and_no_endless_loop(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a step back of the server's clock; here the number of runs is too small for the hours."""
+    store.write([a_call(n, started_at_ns=NOW_NS - n * HOUR_NS) for n in range(1, 301)])
+    monkeypatch.setattr(derive, "MAX_RUNS", 1)
+    with pytest.raises(StoreError, match="spend_hourly is behind after 1 derivations; look at the server's clock"):
+        store.derive()
 
 
 def test_hours_older_than_the_retention_are_not_derived_again(dsn: str) -> None:
