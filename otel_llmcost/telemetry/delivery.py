@@ -153,8 +153,8 @@ class ToEndpoint:
     def _sent(self, frame: Frame) -> bool:
         """Send a frame and return whether it was taken; a receiver that failed is left alone for a while."""
         body = gzip.compress(frame.payload, compresslevel=1)
-        request = urllib.request.Request(self._url, data=body, headers=self._headers)  # noqa: S310 - http(s) only
         try:
+            request = urllib.request.Request(self._url, data=body, headers=self._headers)  # noqa: S310 - http(s) only
             with suppress_instrumentation(), _opener.open(request, timeout=TIMEOUT_S):
                 return True
         except urllib.error.HTTPError as error:
@@ -163,8 +163,10 @@ class ToEndpoint:
                 msg = f"{self._url} refuses calls with status {error.code}"
                 raise RefusedError(msg) from error
             reason: object = f"status {error.code}"
-        except (OSError, http.client.HTTPException, ValueError) as error:  # also: not HTTP at all, no such host name
+        except OSError as error:
             reason = getattr(error, "reason", error)
+        except (http.client.HTTPException, ValueError) as error:  # what answers speaks no HTTP, or the URL is no URL
+            reason = repr(error)
         if not self._retry_at_s:
             warn("LLMCOST_ENDPOINT %s does not take calls (%s); they wait in %s", self._url, reason, self._spool_dir)
         self._retry_at_s = time.monotonic() + self._retry_after_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
+from urllib.parse import urlsplit
 
 from otel_llmcost.attribution import NOBODY, Attribution, from_entries
 from otel_llmcost.semconv import ATTRIBUTION_ATTRIBUTES, TAGS_HEADER
@@ -107,8 +108,13 @@ def _positive(text: str) -> int:
 
 
 def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        msg = "not a URL such as http://collector:4320"
+    msg = "not a URL such as http://collector:4320"
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise ValueError(msg) from error
+    if not is_usable:
         raise ValueError(msg)
     return text.rstrip("/")
 
