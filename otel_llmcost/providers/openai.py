@@ -1,143 +1,181 @@
-"""OpenAI's wire format, which many other hosts speak too: wholes with parts inside.
+"""OpenAI's own API: chat, completions, responses, embeddings; images, audio, realtime events and batches.
 
-`prompt_tokens` (chat, embeddings) and `input_tokens` (responses) hold all input, cached and cache-written tokens
-included; `completion_tokens` and `output_tokens` hold all output, reasoning included. The service tier stands
-beside the usage, executed tools among the output items.
-Source: OpenAI API reference, objects ChatCompletion, Response and CreateEmbeddingResponse; checked 2026-11-22
-against recorded exchanges.
+Images and audio tell a usage of tokens, of seconds, or none: what is sold by the piece is counted in the answer.
+Source: OpenAI API reference, objects ImagesResponse, Transcription, "Realtime server events" and "Batch output";
+checked 2026-11-22 against recorded exchanges.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.reading import Reading, Surface, count, error_in, objects, section, usage_or_fault, word
+from otel_llmcost.errors import InvalidUsageError
+from otel_llmcost.providers.formats import openai
+from otel_llmcost.providers.formats.openai import (
+    fold_chat,
+    fold_responses,
+    read_chat,
+    read_embeddings,
+    read_responses,
+    read_usage,
+)
+from otel_llmcost.providers.reading import (
+    MAX_COUNT,
+    Reading,
+    Surface,
+    error_in,
+    objects,
+    section,
+    usage_or_fault,
+    word,
+)
 from otel_llmcost.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+__all__ = [
+    "MEDIA_SURFACES",
+    "SURFACES",
+    "fold_chat",
+    "fold_images",
+    "fold_responses",
+    "fold_transcription",
+    "read_any",
+    "read_batch_line",
+    "read_chat",
+    "read_embeddings",
+    "read_images",
+    "read_realtime_event",
+    "read_responses",
+    "read_transcription",
+    "read_usage",
+]
 
-def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """Return the counts of a `usage` object of chat, responses or embeddings.
+
+def read_image_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the counts of the `usage` of a generated or edited image.
+
+    Older models do not split the output: "The number of image tokens in the output image" is then all of it.
 
     Raises:
-        InvalidUsageError: A count is no number.
+        InvalidUsageError: A count is no number, or there is none.
     """
-    given = section(usage, "prompt_tokens_details", "input_tokens_details", "input_token_details")
-    made = section(usage, "completion_tokens_details", "output_tokens_details", "output_token_details")
-    cached = section(given, "cached_tokens_details")
-    total = count(usage, "total_tokens")
-    output = count(usage, "completion_tokens") or count(usage, "output_tokens")
-    return Usage(
-        input_tokens=count(usage, "prompt_tokens") or count(usage, "input_tokens") or max(total - output, 0),
-        cache_read_tokens=count(given, "cached_tokens"),
-        cache_write_5m_tokens=count(given, "cache_write_tokens"),
-        input_audio_tokens=count(given, "audio_tokens"),
-        input_image_tokens=count(given, "image_tokens"),
-        cache_read_audio_tokens=count(cached, "audio_tokens"),
-        cache_read_image_tokens=count(cached, "image_tokens"),
-        output_tokens=output,
-        reasoning_tokens=count(made, "reasoning_tokens"),
-        output_audio_tokens=count(made, "audio_tokens"),
-        output_image_tokens=count(made, "image_tokens"),
-    )
+    read = read_usage(usage)
+    is_split = section(usage, "output_tokens_details", "output_token_details") is not None
+    return read if is_split else replace(read, output_image_tokens=read.output_tokens)
 
 
-def read_chat(body: Mapping[str, Any]) -> Reading:
-    """Return what a ChatCompletion tells."""
-    choices = objects(body, "choices")
-    usage, fault = usage_or_fault(read_usage, section(body, "usage"))
-    return Reading(
-        model=word(body, "model"),
-        response_id=word(body, "id"),
-        usage=usage,
-        service_tier=word(body, "service_tier"),
-        finish_reason=",".join(filter(None, (word(choice, "finish_reason") for choice in choices))),
-        tool_call_count=sum(len(objects(section(choice, "message"), "tool_calls")) for choice in choices),
-        fault=fault,
-    )
+def read_images(body: Mapping[str, Any]) -> Reading:
+    """Return what a list of images tells. Models without a usage are sold by the image."""
+    usage, fault = usage_or_fault(read_image_usage, body.get("usage"))
+    if usage is None and not fault and (images := objects(body, "data")):
+        usage = Usage(image=len(images))
+    return Reading(model=word(body, "model"), usage=usage, error_type=error_in(body), fault=fault)
 
 
-def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
-    """Return what the chunks of a chat completion tell: each names id, model and tier, the last one the usage."""
-    whole: dict[str, Any] = {}
-    reasons: dict[int, str] = {}
-    for event in events:
-        whole |= {key: event[key] for key in ("id", "model", "service_tier", "usage") if event.get(key)}
-        for choice in objects(event, "choices"):
-            if reason := word(choice, "finish_reason"):
-                reasons[index if isinstance(index := choice.get("index"), int) else 0] = reason
-    usage, fault = usage_or_fault(read_usage, section(whole, "usage"))
-    return Reading(
-        error_type=next(filter(None, map(error_in, events)), ""),
-        model=word(whole, "model"),
-        response_id=word(whole, "id"),
-        usage=usage,
-        service_tier=word(whole, "service_tier"),
-        finish_reason=",".join(reasons[index] for index in sorted(reasons)),
-        fault=fault,
-    )
+def fold_images(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the events of a streamed image tell: the last one tells the usage, partial images none."""
+    return read_images(_last_with_usage(events))
 
 
-def read_responses(body: Mapping[str, Any]) -> Reading:
-    """Return what a Response tells. A background one has no usage until it is retrieved."""
-    items = objects(body, "output")
-    kinds = [word(item, "type") for item in items]
-    containers = {word(item, "container_id") for item in items if word(item, "type") == "code_interpreter_call"}
+def read_audio_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the counts of the `usage` of a transcription: tokens, or seconds where time is billed.
 
-    def with_tools(usage: Mapping[str, Any]) -> Usage:
-        return replace(
-            read_usage(usage),
-            web_search=kinds.count("web_search_call"),
-            file_search=kinds.count("file_search_call"),
-            code_session=len(containers),
-        )
-
-    usage, fault = usage_or_fault(with_tools, section(body, "usage"))
-    cut, status = section(body, "incomplete_details"), word(body, "status")
-    return Reading(
-        model=word(body, "model"),
-        response_id=word(body, "id"),
-        usage=usage,
-        service_tier=word(body, "service_tier"),
-        finish_reason=word(cut, "reason") if cut else status if status in _FINAL else "",
-        tool_call_count=kinds.count("function_call"),
-        error_type=error_in(body),
-        fault=fault,
-    )
+    Raises:
+        InvalidUsageError: A count is no number, or there is none.
+    """
+    return Usage(audio_second=_seconds(usage)) if "seconds" in usage else read_usage(usage)
 
 
-def fold_responses(events: Sequence[Mapping[str, Any]]) -> Reading:
-    """Return what the last event that carries the whole response tells."""
-    wholes = [whole for event in events if (whole := section(event, "response"))]
-    reading = read_responses(wholes[-1]) if wholes else Reading()
-    error = next((word(event, "code") or "error" for event in events if event.get("type") == "error"), "")
-    return replace(reading, error_type=reading.error_type or error)
+def read_transcription(body: Mapping[str, Any]) -> Reading:
+    """Return what a transcription or translation tells."""
+    usage, fault = usage_or_fault(read_audio_usage, body.get("usage"))
+    return Reading(model=word(body, "model"), usage=usage, error_type=error_in(body), fault=fault)
 
 
-def read_embeddings(body: Mapping[str, Any]) -> Reading:
-    """Return what a list of embeddings tells."""
-    usage, fault = usage_or_fault(read_usage, section(body, "usage"))
-    return Reading(model=word(body, "model"), usage=usage, service_tier=word(body, "service_tier"), fault=fault)
+def fold_transcription(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the events of a streamed transcription tell."""
+    return read_transcription(_last_with_usage(events))
 
 
-_FINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
+def read_speech_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the counts of the `usage` of generated speech: all that came out is audio.
 
-SURFACES: Final = {
-    "/chat/completions": Surface(
-        operation="chat",
-        read=read_chat,
-        fold=fold_chat,
-        marks=(b'"prompt_tokens"', b'"finish_reason":"', b'"finish_reason": "', b'"error"'),
-    ),
-    "/responses": Surface(
-        operation="chat",
-        read=read_responses,
-        fold=fold_responses,
-        marks=(b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"type":"error"'),
-    ),
-    "/embeddings": Surface(operation="embeddings", read=read_embeddings, tail=True),
+    Raises:
+        InvalidUsageError: A count is no number, or there is none.
+    """
+    read = read_usage(usage)
+    return replace(read, output_audio_tokens=read.output_tokens)
+
+
+def read_speech(body: Mapping[str, Any]) -> Reading:
+    """Return what the last event of streamed speech tells. Speech that is not streamed is bare audio."""
+    usage, fault = usage_or_fault(read_speech_usage, body.get("usage"))
+    return Reading(usage=usage, error_type=error_in(body), fault=fault)
+
+
+def fold_speech(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the events of streamed speech tell."""
+    return read_speech(_last_with_usage(events))
+
+
+def read_realtime_event(event: Mapping[str, Any]) -> Reading:
+    """Return what a server event of a realtime session tells.
+
+    `response.done` carries a response and its usage; a finished transcription of the input carries a usage of its own,
+    at the price of the transcribing model. No event names the model: the session does.
+    """
+    if response := section(event, "response"):
+        return read_responses(response)
+    return read_transcription(event)
+
+
+def read_batch_line(line: Mapping[str, Any]) -> Reading:
+    """Return what a line of a batch's output or error file tells. Nothing in it says that it cost half."""
+    outer = section(line, "response")
+    reading = read_any(section(outer, "body") or {})
+    return replace(reading, error_type=reading.error_type or error_in(line))
+
+
+def read_any(body: Mapping[str, Any]) -> Reading:
+    """Return what an answer of any of the calls here tells, by its shape, or its usage object alone."""
+    if isinstance(told := section(body, "usage"), dict) and "seconds" in told:
+        return read_transcription(body)
+    if "usage" not in body and "created" in body and "data" in body and "object" not in body:
+        return read_images(body)
+    return openai.read_any(body)
+
+
+def _last_with_usage(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return next((event for event in reversed(events) if event.get("usage") is not None), {})
+
+
+def _seconds(usage: Mapping[str, Any]) -> int:
+    """Return the seconds of audio, to the nearest one, as they are billed."""
+    seconds = usage.get("seconds")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MAX_COUNT:
+        msg = "seconds is not a length of time"
+        raise InvalidUsageError(msg)
+    return math.floor(seconds + 0.5)
+
+
+SURFACES: Final = openai.surfaces()
+"""How each path of the API is read, by its ending."""
+
+_IMAGES: Final = Surface(operation="image_generation", read=read_images, fold=fold_images, marks=(b'"usage"',))
+_AUDIO: Final = Surface(
+    operation="transcription", read=read_transcription, fold=fold_transcription, marks=(b'"usage"',)
+)
+
+MEDIA_SURFACES: Final = {
+    "/images/generations": _IMAGES,
+    "/images/edits": _IMAGES,
+    "/images/variations": _IMAGES,
+    "/audio/transcriptions": _AUDIO,
+    "/audio/translations": _AUDIO,
+    "/audio/speech": Surface(operation="speech", read=read_speech, fold=fold_speech, marks=(b'"usage"',)),
 }
-"""How each path of the API is read."""
+"""The paths whose answers may be large or no JSON at all."""

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.errors import InvalidUsageError
+from otel_llmcost.money import PICO_PER_USD, ROW_LIMIT, PicoUSD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from otel_llmcost.usage import Usage
+
+MAX_COUNT: Final = 10**12
+"""No call consumes a trillion of anything: a count above is a fault, not a bill."""
+
+_MAX_SHOWN: Final = 60
+
+
+UsageReader = Callable[[Mapping[str, Any]], "Usage"]
+"""Reads a usage object; raises InvalidUsageError where its counts cannot be believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +34,8 @@ class Reading:
         model: The model that answered.
         response_id: The provider's id of the answer.
         usage: What was consumed; None where the answer does not say.
+        billed: What the provider bills, where the answer says that this is not what was consumed; None otherwise.
+        reported_cost: What the provider says that the call cost; None where it does not say.
         service_tier: The provider's own word for the tier that served.
         speed: The provider's own word for a faster mode that served.
         region: Where it was processed, where the provider tells.
@@ -34,6 +48,8 @@ class Reading:
     model: str = ""
     response_id: str = ""
     usage: Usage | None = None
+    billed: Usage | None = None
+    reported_cost: PicoUSD | None = None
     service_tier: str = ""
     speed: str = ""
     region: str = ""
@@ -53,6 +69,7 @@ class Surface:
         fold: Reads the events of a stream, in order: the first one, and those that hold one of `marks`.
         marks: An event with none of these bytes in it cannot matter.
         tail: Whether `read` needs only what stands behind a long answer's data, such as embeddings.
+        complete: Adds what the HTTP headers tell, their names in lower case; None where they tell nothing.
     """
 
     operation: str
@@ -60,21 +77,68 @@ class Surface:
     fold: Callable[[Sequence[Mapping[str, Any]]], Reading] | None = None
     marks: tuple[bytes, ...] = ()
     tail: bool = field(default=False)
+    complete: Callable[[Reading, Mapping[str, str]], Reading] | None = None
 
 
-def count(of: Mapping[str, Any] | None, key: str) -> int:
-    """Return the count under `key`, 0 where it is absent or null.
+def count(of: Mapping[str, Any] | None, *keys: str) -> int:
+    """Return the count under the first of `keys` that holds anything, 0 where all are absent or null.
 
     Raises:
-        InvalidUsageError: There is something that is no count.
+        InvalidUsageError: There is something that is no count, or more than `MAX_COUNT`.
+    """
+    for key in keys:
+        value = of.get(key) if of else None
+        if value is None:
+            continue
+        if not _is_number(value, at_most=MAX_COUNT) or int(value) != value:
+            msg = f"{key} is {_shown(value)}, not a count"
+            raise InvalidUsageError(msg)
+        return int(value)
+    return 0
+
+
+def known(of: Mapping[str, Any], *keys: str) -> None:
+    """Do nothing if one of `keys` holds anything.
+
+    Raises:
+        InvalidUsageError: None does, so that nothing is known of the usage; and unknown is not zero.
+    """
+    if all(of.get(key) is None for key in keys):
+        msg = f"the usage has none of {', '.join(keys)}"
+        raise InvalidUsageError(msg)
+
+
+def cost(of: Mapping[str, Any] | None, key: str) -> PicoUSD | None:
+    """Return the USD under `key` as pico-USD, to the nearest one; None where there is no such amount.
+
+    Providers compute costs in binary floating point and tell them with its noise, so the last digits say nothing.
+    A float is read by the shortest text that means it, which is the text it was sent as.
     """
     value = of.get(key) if of else None
-    if value is None:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0 or int(value) != value:
-        msg = f"{key} is {value!r}, not a count"
-        raise InvalidUsageError(msg)
-    return int(value)
+    if not _is_number(value, at_most=ROW_LIMIT // PICO_PER_USD):
+        return None
+    with localcontext(prec=60):
+        usd = Decimal(str(value))
+        return PicoUSD(int((usd * PICO_PER_USD).to_integral_value(ROUND_HALF_EVEN)))
+
+
+def _is_number(value: object, *, at_most: int) -> bool:
+    """Whether a value is a number from 0 to `at_most`, both included; NaN is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+    try:
+        return 0 <= value <= at_most
+    except ArithmeticError:  # a Decimal that is no number
+        return False
+
+
+def _shown(value: object) -> str:
+    """Return a value as text that fits into a message."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return "a number beyond all bounds"
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def section(of: Mapping[str, Any] | None, *keys: str) -> Mapping[str, Any] | None:
@@ -92,9 +156,17 @@ def objects(of: Mapping[str, Any] | None, key: str) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def word(of: Mapping[str, Any], key: str) -> str:
+def word(of: Mapping[str, Any] | None, key: str) -> str:
     """Return the text under `key`, empty where there is none."""
-    value = of.get(key)
+    value = of.get(key) if of else None
+    return value if isinstance(value, str) else ""
+
+
+def spelled(of: Mapping[str, Any] | None, key: str) -> str:
+    """Return the text under `key`, or the number of an enumeration as text; empty where there is neither."""
+    value = of.get(key) if of else None
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT:
+        return str(value)
     return value if isinstance(value, str) else ""
 
 
@@ -104,12 +176,17 @@ def error_in(event: Mapping[str, Any]) -> str:
     return (word(error, "type") or word(error, "code") or "error") if error else ""
 
 
-def usage_or_fault(
-    read: Callable[[Mapping[str, Any]], Usage], usage: Mapping[str, Any] | None
-) -> tuple[Usage | None, str]:
-    """Return what `read` makes of `usage`, or None and what is wrong with it."""
+def first_error(events: Iterable[Mapping[str, Any]]) -> str:
+    """Return the first error that events tell of; empty without one."""
+    return next(filter(None, map(error_in, events)), "")
+
+
+def usage_or_fault(read: UsageReader, usage: object) -> tuple[Usage | None, str]:
+    """Return what `read` makes of `usage`, or None and what is wrong with it. No usage at all is nothing wrong."""
     if usage is None:
         return None, ""
+    if not isinstance(usage, dict):
+        return None, f"the usage is {_shown(usage)}, not an object"
     try:
         return read(usage), ""
     except InvalidUsageError as error:

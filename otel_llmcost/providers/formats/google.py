@@ -1,0 +1,169 @@
+"""Google's wire format, which the Gemini API and Vertex share: parts that stand beside their wholes.
+
+`promptTokenCount` holds the cached content, but neither what tools put into the prompt (`toolUsePromptTokenCount`)
+nor is the thinking (`thoughtsTokenCount`) in `candidatesTokenCount`: both are added here. Each count may be split by
+modality, documents being read as images. Every event of a stream tells running totals, and the last of them may leave
+out a count that an earlier one told.
+
+Searches: "When you use Grounding with Google Search with Gemini 3, your project is billed for each search query that
+the model decides to execute", empty and repeated ones apart; up to Gemini 2.5 for each prompt that was grounded.
+Clients that speak protobuf write enumerations as numbers.
+Source: Gemini API reference, objects UsageMetadata and GroundingMetadata; "Grounding with Google Search", pricing;
+checked 2026-11-22 against recorded exchanges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_llmcost.providers.reading import (
+    Reading,
+    Surface,
+    count,
+    error_in,
+    first_error,
+    known,
+    objects,
+    section,
+    spelled,
+    usage_or_fault,
+    word,
+)
+from otel_llmcost.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_COUNTS: Final = ("promptTokenCount", "candidatesTokenCount", "responseTokenCount", "thoughtsTokenCount")
+_PROMPT: Final = ("promptTokensDetails", "promptTokenDetails", "toolUsePromptTokensDetails")
+_CACHE: Final = ("cacheTokensDetails",)
+_OUTPUT: Final = ("candidatesTokensDetails", "responseTokensDetails")
+
+_IMAGE: Final = frozenset({"IMAGE", "DOCUMENT", "2", "5"})
+_VIDEO: Final = frozenset({"VIDEO", "3"})
+_AUDIO: Final = frozenset({"AUDIO", "4"})
+"""The modalities, by name and by number of the enumeration."""
+
+_BILLED_BY_PROMPT: Final = ("gemini-1.", "gemini-2.")
+"""Models whose grounding is billed by the prompt; all newer ones are billed by the query."""
+
+
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the counts of a `usageMetadata` object.
+
+    Raises:
+        InvalidUsageError: A count is no number, or there is none.
+    """
+    known(usage, *_COUNTS)
+    thoughts = count(usage, "thoughtsTokenCount")
+    cached = partial(_of_modality, usage, _CACHE)
+    given = partial(_of_modality, usage, _PROMPT)
+    made = partial(_of_modality, usage, _OUTPUT)
+    return Usage(
+        input_tokens=count(usage, "promptTokenCount") + count(usage, "toolUsePromptTokenCount"),
+        cache_read_tokens=count(usage, "cachedContentTokenCount"),
+        input_audio_tokens=max(given(_AUDIO), cached(_AUDIO)),
+        input_image_tokens=max(given(_IMAGE), cached(_IMAGE)),
+        input_video_tokens=max(given(_VIDEO), cached(_VIDEO)),
+        cache_read_audio_tokens=cached(_AUDIO),
+        cache_read_image_tokens=cached(_IMAGE),
+        cache_read_video_tokens=cached(_VIDEO),
+        output_tokens=count(usage, "candidatesTokenCount", "responseTokenCount") + thoughts,
+        reasoning_tokens=thoughts,
+        output_audio_tokens=made(_AUDIO),
+        output_image_tokens=made(_IMAGE),
+        output_video_tokens=made(_VIDEO),
+    )
+
+
+def _of_modality(usage: Mapping[str, Any], splits: tuple[str, ...], modality: frozenset[str]) -> int:
+    """Return the tokens of a modality in some splits of a usage."""
+    parts = (part for split in splits for part in objects(usage, split))
+    return sum(count(part, "tokenCount") for part in parts if spelled(part, "modality") in modality)
+
+
+def read_content(body: Mapping[str, Any]) -> Reading:
+    """Return what a GenerateContentResponse tells."""
+    return _reading(body, objects(body, "candidates"))
+
+
+def fold_content(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the events of a streamed answer tell, cut short or complete."""
+    whole: dict[str, Any] = {}
+    usage: dict[str, Any] = {}
+    candidates: list[Mapping[str, Any]] = []
+    for event in events:
+        whole |= {key: event[key] for key in ("modelVersion", "responseId") if event.get(key)}
+        told = event.get("usageMetadata")
+        if isinstance(told, dict):
+            usage |= {key: value for key, value in told.items() if value is not None}
+        elif told is not None:
+            whole["usageMetadata"] = told
+        candidates += objects(event, "candidates")
+    whole |= {"usageMetadata": usage} if usage else {}
+    return _reading(whole, candidates, first_error(events))
+
+
+def _reading(body: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], error: str = "") -> Reading:
+    model = word(body, "modelVersion")
+    searches = _searches(model, [found for each in candidates if (found := section(each, "groundingMetadata"))])
+
+    def with_searches(usage: Mapping[str, Any]) -> Usage:
+        return replace(read_usage(usage), **searches)
+
+    usage, fault = usage_or_fault(with_searches, body.get("usageMetadata"))
+    told = section(body, "usageMetadata")
+    parts = [part for each in candidates for part in objects(section(each, "content"), "parts")]
+    return Reading(
+        model=model,
+        response_id=word(body, "responseId"),
+        usage=usage,
+        service_tier=spelled(told, "serviceTier") or spelled(told, "trafficType"),
+        finish_reason=",".join(filter(None, (spelled(each, "finishReason") for each in candidates))),
+        tool_call_count=sum(section(part, "functionCall") is not None for part in parts),
+        error_type=error or error_in(body),
+        fault=fault,
+    )
+
+
+def _searches(model: str, groundings: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return what grounding is billed by, and how many of it."""
+    queries: set[str] = set()
+    is_grounded = False
+    for grounding in groundings:
+        told = grounding.get("webSearchQueries")
+        queries |= {query for query in told if isinstance(query, str) and query} if isinstance(told, list) else set()
+        is_grounded = is_grounded or bool(objects(grounding, "groundingChunks"))
+    if model.startswith(_BILLED_BY_PROMPT):
+        return {"grounded_prompt": int(is_grounded or bool(queries))}
+    return {"web_search": len(queries)}
+
+
+def read_embedding(body: Mapping[str, Any]) -> Reading:
+    """Return what an answer of embedContent or batchEmbedContents tells; older models tell no usage."""
+    usage, fault = usage_or_fault(read_usage, body.get("usageMetadata"))
+    return Reading(usage=usage, error_type=error_in(body), fault=fault)
+
+
+def read_any(body: Mapping[str, Any]) -> Reading:
+    """Return what an answer tells, by its shape; a line of a batch's results holds it under `response`."""
+    if inner := section(body, "response"):
+        body = inner
+    if "embedding" in body or "embeddings" in body:
+        return read_embedding(body)
+    is_bare = "usageMetadata" not in body and any(key in body for key in _COUNTS)
+    return read_content({"usageMetadata": body} if is_bare else body)
+
+
+_CONTENT: Final = Surface(operation="generate_content", read=read_content, fold=fold_content)
+_EMBEDDING: Final = Surface(operation="embeddings", read=read_embedding)
+
+SURFACES: Final = {
+    ":generateContent": _CONTENT,
+    ":streamGenerateContent": _CONTENT,
+    ":embedContent": _EMBEDDING,
+    ":batchEmbedContents": _EMBEDDING,
+}
+"""How each method of the API is read, by the ending of its path."""

@@ -1,0 +1,68 @@
+"""Vertex AI: Google's format for Gemini, each publisher's own under `rawPredict`, and `predict` for the older models.
+
+Claude answers as at Anthropic, Mistral and Llama as at OpenAI. `predict` tells the tokens of an embedding with each
+prediction; generated images are counted.
+Source: Vertex AI API reference, methods `generateContent`, `rawPredict` and `predict`; checked 2026-11-22 against
+recorded exchanges of the first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_llmcost.errors import InvalidUsageError
+from otel_llmcost.providers.formats import anthropic, google, openai
+from otel_llmcost.providers.reading import Reading, Surface, count, error_in, objects, section, word
+from otel_llmcost.usage import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def read_raw(body: Mapping[str, Any]) -> Reading:
+    """Return what the answer of a publisher's own API tells."""
+    return openai.read_chat(body) if "choices" in body else anthropic.read_message(body)
+
+
+def fold_raw(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the events of a publisher's own API tell."""
+    is_openai = any("choices" in event for event in events)
+    return openai.fold_chat(events) if is_openai else anthropic.fold_message(events)
+
+
+def read_predictions(body: Mapping[str, Any]) -> Reading:
+    """Return what a list of predictions tells: the tokens of embeddings, or how many images there are."""
+    predictions = objects(body, "predictions")
+    embeddings = [found for each in predictions if (found := section(each, "embeddings"))]
+    images = sum(word(each, "mimeType").startswith("image/") for each in predictions)
+    try:
+        tokens = sum(count(section(each, "statistics"), "token_count") for each in embeddings)
+    except InvalidUsageError as error:
+        return Reading(fault=str(error))
+    usage = Usage(input_tokens=tokens, image=images) if embeddings or images else None
+    return Reading(usage=usage, error_type=error_in(body))
+
+
+def read_any(body: Mapping[str, Any]) -> Reading:
+    """Return what an answer tells, by its shape."""
+    if "predictions" in body:
+        return read_predictions(body)
+    if "choices" in body:
+        return openai.read_chat(body)
+    if any(key in (section(body, "usage") or body) for key in anthropic.COUNTS):
+        return anthropic.read_any(body)
+    return google.read_any(body)
+
+
+_RAW: Final = Surface(operation="chat", read=read_raw, fold=fold_raw, marks=(*anthropic.MESSAGES.marks, b'"choices"'))
+
+SURFACES: Final = (
+    google.SURFACES
+    | openai.surfaces()
+    | {
+        ":rawPredict": _RAW,
+        ":streamRawPredict": _RAW,
+        ":predict": Surface(operation="embeddings", read=read_predictions),
+    }
+)
+"""How each path of the API is read, by its ending."""

@@ -1,0 +1,57 @@
+"""xAI: OpenAI's format, with reasoning outside the completion in chat, and the exact cost of every call.
+
+"Reasoning token consumption will be counted separately from completion_tokens, but will be counted in the
+total_tokens": in chat the output is the sum of both. Responses count as OpenAI does, reasoning inside the output.
+`cost_in_usd_ticks` is what was billed, tools included; a tick is 1e-10 USD, which is 100 pico-USD.
+Source: xAI docs, "Consumption and rate limits" and "Cost tracking"; checked 2026-11-22.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_llmcost.errors import InvalidUsageError
+from otel_llmcost.money import PicoUSD
+from otel_llmcost.providers.formats import openai
+from otel_llmcost.providers.reading import count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_llmcost.usage import Usage
+
+_PICO_PER_TICK: Final = 100
+
+
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """Return the counts of the usage object of a chat completion.
+
+    A host between xAI and us may have folded the reasoning in already: then prompt and completion make the total.
+
+    Raises:
+        InvalidUsageError: A count is no number, or there is none.
+    """
+    read = openai.read_usage(usage)
+    total = count(usage, "total_tokens")
+    if total == read.input_tokens + read.output_tokens and read.reasoning_tokens <= read.output_tokens:
+        return read
+    return replace(read, output_tokens=read.output_tokens + read.reasoning_tokens)
+
+
+def read_cost(usage: Mapping[str, Any]) -> PicoUSD | None:
+    """Return what xAI billed for the call; None where it does not say."""
+    try:
+        return PicoUSD(count(usage, "cost_in_usd_ticks") * _PICO_PER_TICK) if "cost_in_usd_ticks" in usage else None
+    except InvalidUsageError:
+        return None
+
+
+_ACCENT: Final = openai.Accent(usage=read_usage, cost=read_cost)
+
+SURFACES: Final = openai.surfaces(_ACCENT)
+"""How each path of the API is read, by its ending."""
+
+read_any: Final = partial(openai.read_any, accent=_ACCENT)
+"""Reads an answer by its shape."""
