@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Final
 
 from otel_llmcost import semconv
@@ -132,11 +131,6 @@ attribution have a shape of their own: see `to_attributes` and `dialects.own`.""
 _SAID_BY_DEFAULT: Final = {"attempt_kind": "first", "is_stream": False, "is_batch": False, "resend_count": 0}
 """Values that say nothing new and stay off the span."""
 
-_ATTRIBUTES: Final = tuple(
-    (attribute, (None, "", _SAID_BY_DEFAULT.get(name))) for name, attribute in ATTRIBUTE_OF.items()
-)
-_fields_of: Final = attrgetter(*ATTRIBUTE_OF)
-
 
 def span_name(call: LLMCall) -> str:
     """Return the span's name as semconv has it: operation and model asked for."""
@@ -145,11 +139,11 @@ def span_name(call: LLMCall) -> str:
 
 def to_attributes(call: LLMCall) -> dict[str, str | int | float | bool | list[str]]:
     """Return the span attributes that tell of `call`; `dialects.own.call_from` reads them back to the same call."""
-    attributes: dict[str, str | int | float | bool | list[str]] = {
-        attribute: value
-        for (attribute, unsaid), value in zip(_ATTRIBUTES, _fields_of(call), strict=True)
-        if value not in unsaid
-    }
+    attributes: dict[str, str | int | float | bool | list[str]] = {}
+    for name, attribute in ATTRIBUTE_OF.items():
+        value = getattr(call, name)
+        if value is not None and value != "" and value != _SAID_BY_DEFAULT.get(name):
+            attributes[attribute] = value
     if call.finish_reason:
         attributes[semconv.GEN_AI_RESPONSE_FINISH_REASONS] = call.finish_reason.split(",")
     if call.time_to_first_token_ns is not None:
