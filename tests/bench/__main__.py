@@ -18,7 +18,7 @@ from tests.bench.subjects import RIVALS
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", choices=("calls", "startup", "micro"), help="one part instead of all")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of calls")
+    parser.add_argument("--rounds", type=int, default=11, help="rounds of calls")
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
     asked = parser.parse_args()
     parts = {

@@ -12,8 +12,8 @@ from tests.bench.subjects import BARE, OURS, RIVALS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CALLS: Final = 200
-STREAMS: Final = 10
+CALLS: Final = 150
+STREAMS: Final = 6
 FEW, MANY = 8, 408
 
 JOBS: Final[Mapping[str, Mapping[str, Any]]] = {
