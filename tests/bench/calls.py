@@ -7,7 +7,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench.driver import Driven
-from tests.bench.subjects import BARE, OURS, RIVALS
+from tests.bench.subjects import BARE, INPUT_TOKENS, OURS, RIVALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,8 @@ def measure(rounds: int) -> dict[str, Any]:
     """
     with ExitStack() as stack:
         workers = {subject: stack.enter_context(Driven(subject)) for subject in (*BARE, OURS, *RIVALS)}
+        for subject in (OURS, *RIVALS):
+            _check(workers[subject])
         taken = [_round(workers, number) for number in range(rounds + 1)][1:]
         about = {subject: worker.do("about") for subject, worker in workers.items()}
     return {
@@ -50,6 +52,15 @@ def measure(rounds: int) -> dict[str, Any]:
         "added_us": {what: {subject: _spread(taken, what, subject) for subject in workers} for what in _REPORTED},
         "subjects": about,
     }
+
+
+def _check(worker: Driven) -> None:
+    """See that a subject does what it is measured for: one span a call, and the usage on it."""
+    worker.do("chat", calls=10)
+    about = worker.do("about")
+    if about["spans"] != 10 or about["input_tokens"] != INPUT_TOKENS:
+        msg = f"10 calls made {about['spans']} spans, the last with {about['input_tokens']} input tokens"
+        raise RuntimeError(msg)
 
 
 def _round(workers: Mapping[str, Driven], number: int) -> Round:

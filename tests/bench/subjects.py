@@ -18,6 +18,9 @@ RIVALS: Final = {
 }
 """The newest of each on 2026-11-22: package and version."""
 
+INPUT_TOKENS: Final = 1_337
+"""What every answer counts, so that one can see that it was read."""
+
 ENVIRONMENT: Final = {
     "TRACELOOP_TRACE_CONTENT": "false",  # OpenLLMetry writes prompts to spans unless told not to
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "no_content",

@@ -26,9 +26,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from tests.bench.subjects import OURS, SET_UP
+from tests.bench.subjects import INPUT_TOKENS, OURS, SET_UP
 
-INPUT_TOKENS = 1_337
 _COUNTS = ("gen_ai.usage.input_tokens", "llm.token_count.prompt")
 
 
