@@ -194,13 +194,15 @@ _SHAPES: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Mappin
 
 
 def read_any(body: Mapping[str, Any]) -> Reading:
-    """Return what an answer tells, by its shape, or its usage object alone."""
+    """Return what an answer tells, by its shape, or its usage object alone; with the headers that botocore puts in."""
+    headers = section(section(body, "ResponseMetadata"), "HTTPHeaders") or {}
     if metadata := section(body, "metadata"):
         body = metadata
     elif "usage" not in body and any(key in body for key in (*_COUNTS, *anthropic.COUNTS)):
         body = {"usage": body}
     reading = read_invoke(body)
-    return reading if reading.fault else _with_metrics(reading, section(body, _METRICS))
+    reading = reading if reading.fault else _with_metrics(reading, section(body, _METRICS))
+    return with_headers(reading, {name: text for name, text in headers.items() if isinstance(text, str)})
 
 
 SURFACES: Final = openai.surfaces() | {

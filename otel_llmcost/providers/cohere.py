@@ -73,8 +73,8 @@ def read_answer(body: Mapping[str, Any]) -> Reading:
     calls = objects(section(body, "message"), "tool_calls") or objects(body, "tool_calls")
     return Reading(
         response_id=word(body, "id") or word(body, "response_id"),
-        usage=usage or (billed if not other_fault else None),
-        billed=billed if usage else None,
+        usage=None if fault or other_fault else usage or billed,
+        billed=None if fault or usage is None else billed,
         finish_reason=word(body, "finish_reason"),
         tool_call_count=len(calls),
         error_type=error_in(body),

@@ -199,7 +199,7 @@ def decoded_events(payloads: Iterable[bytes]) -> list[Mapping[str, Any]]:
     for payload in payloads:
         try:
             event = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict):
             events.append(event)

@@ -28,6 +28,7 @@ from otel_llmcost.providers import (
     ollama,
     openai,
     openrouter,
+    perplexity,
     vertex,
     xai,
 )
@@ -65,6 +66,7 @@ PROVIDERS: Final[Mapping[str, Provider]] = {
     "ollama": ollama,
     "openai": openai,
     "openrouter": openrouter,
+    "perplexity": perplexity,
     "together": compatible,
     "x_ai": xai,
 }
@@ -86,7 +88,7 @@ class Route:
     region: str = ""
 
 
-_MODEL: Final = re.compile(r"/(?:model|models|deployments)/([^/]+?)(?=/|:[A-Za-z]+$|$)")
+_MODEL: Final = re.compile(r"/(?:model|deployments)/(?P<model>[^/]+)/|/models/(?P<google>[^/]+):[A-Za-z]+$")
 _REGION: Final = re.compile(r"/locations/([^/]+)/")
 
 
@@ -107,7 +109,7 @@ def route_of(provider: str, path: str) -> Route | None:
     model, region = _MODEL.search(path), _REGION.search(path)
     return Route(
         surface=surfaces[ending],
-        model=unquote(model[1]) if model else "",
+        model=unquote(model["model"] or model["google"]) if model else "",
         region=unquote(region[1]) if region else "",
     )
 

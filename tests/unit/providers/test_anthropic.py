@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_llmcost.providers.anthropic import fold_message, read_message, read_usage
+from otel_llmcost.providers.anthropic import fold_message, read_any, read_batch_line, read_message, read_usage
 from otel_llmcost.usage import Usage
 
 
@@ -72,3 +72,24 @@ def test_a_stream_that_was_cut_keeps_its_input() -> None:
 def test_tools_that_a_stream_asks_for_are_counted() -> None:
     block = {"type": "content_block_start", "content_block": {"type": "tool_use", "name": "f"}}
     assert fold_message([block, block]).tool_call_count == 2
+
+
+def test_a_batch_line_that_succeeded_holds_a_message() -> None:
+    usage = {"input_tokens": 11, "output_tokens": 36, "service_tier": "batch"}
+    line = {"custom_id": "a", "result": {"type": "succeeded", "message": {"id": "m", "usage": usage}}}
+    for reading in (read_batch_line(line), read_any(line)):
+        assert (reading.response_id, reading.service_tier) == ("m", "batch")
+        assert reading.usage == Usage(input_tokens=11, output_tokens=36)
+
+
+def test_a_batch_line_that_did_not_costs_nothing_and_says_why() -> None:
+    errored = {"type": "errored", "error": {"type": "error", "error": {"type": "invalid_request_error"}}}
+    assert read_batch_line({"result": errored}).error_type == "invalid_request_error"
+    assert read_batch_line({"result": {"type": "expired"}}).error_type == "expired"
+    assert read_batch_line({"result": {"type": "expired"}}).usage is None
+
+
+def test_a_usage_without_any_count_is_not_zero() -> None:
+    assert read_message({"usage": {"service_tier": "standard"}}).fault == (
+        "the usage has none of input_tokens, output_tokens"
+    )

@@ -1,0 +1,40 @@
+"""Mistral: OpenAI's format with counts of its own."""
+
+from __future__ import annotations
+
+from otel_llmcost.providers.mistral import fold_conversation, read_any, read_usage
+from otel_llmcost.usage import Usage
+
+
+def test_cached_tokens_are_a_part_of_the_prompt() -> None:
+    usage = {"prompt_tokens": 100, "num_cached_tokens": 99, "completion_tokens": 29, "total_tokens": 129}
+    assert read_usage(usage) == Usage(input_tokens=100, cache_read_tokens=99, output_tokens=29)
+
+
+def test_audio_is_told_in_seconds_beside_the_text() -> None:
+    usage = {"prompt_audio_seconds": 203, "prompt_tokens": 4, "total_tokens": 3264, "completion_tokens": 635}
+    assert read_usage(usage) == Usage(input_tokens=4, output_tokens=635, audio_second=203)
+    assert read_usage(usage | {"prompt_tokens": 0}) == Usage(output_tokens=635, audio_second=203)
+
+
+def test_pages_are_counted() -> None:
+    body = {"model": "mistral-ocr-latest", "pages": [], "usage_info": {"pages_processed": 12, "doc_size_bytes": 9}}
+    assert (read_any(body).model, read_any(body).usage) == ("mistral-ocr-latest", Usage(page=12))
+    assert read_any({"pages_processed": 3}).usage == Usage(page=3)
+
+
+def test_a_conversation_counts_what_its_connectors_read() -> None:
+    usage = {
+        "prompt_tokens": 10,
+        "connector_tokens": 500,
+        "completion_tokens": 7,
+        "total_tokens": 517,
+        "connectors": {"web_search": 2},
+    }
+    events = [
+        {"type": "conversation.response.started", "conversation_id": "v"},
+        {"type": "conversation.response.done", "usage": usage},
+    ]
+    reading = fold_conversation(events)
+    assert reading.usage == Usage(input_tokens=510, output_tokens=7, web_search=2)
+    assert reading.response_id == "v"

@@ -1,0 +1,46 @@
+"""Vertex: Google's format, publishers' own, and predictions."""
+
+from __future__ import annotations
+
+from otel_llmcost.providers.registry import route_of
+from otel_llmcost.providers.vertex import fold_raw, read_any, read_predictions, read_raw
+from otel_llmcost.usage import Usage
+
+
+def test_claude_on_vertex_counts_as_anthropic_does() -> None:
+    message = {"type": "message", "usage": {"input_tokens": 1, "cache_read_input_tokens": 9, "output_tokens": 2}}
+    expected = Usage(input_tokens=10, cache_read_tokens=9, output_tokens=2)
+    assert read_raw(message).usage == expected
+    assert read_any(message).usage == expected
+    start = {"type": "message_start", "message": message}
+    assert fold_raw([start]).usage == expected
+
+
+def test_other_publishers_count_as_openai_does() -> None:
+    body = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4}}
+    assert read_raw(body).usage == read_any(body).usage == Usage(input_tokens=3, output_tokens=4)
+    assert fold_raw([body]).usage == Usage(input_tokens=3, output_tokens=4)
+
+
+def test_predictions_tell_the_tokens_of_each_embedding() -> None:
+    predictions = [{"embeddings": {"statistics": {"token_count": count}}} for count in (4, 5.0)]
+    assert read_predictions({"predictions": predictions}).usage == Usage(input_tokens=9)
+
+
+def test_generated_images_are_counted() -> None:
+    image = {"mimeType": "image/png", "bytesBase64Encoded": "…"}
+    assert read_any({"predictions": [image, image]}).usage == Usage(image=2)
+    assert read_any({"predictions": [{"content": "a"}]}).usage is None
+
+
+def test_the_path_names_model_and_region() -> None:
+    start = "/v1/projects/p/locations/us-east5/publishers"
+    for path, model in [
+        (f"{start}/google/models/gemini-2.5-pro:generateContent", "gemini-2.5-pro"),
+        (f"{start}/google/models/gemini-2.5-pro:streamGenerateContent", "gemini-2.5-pro"),
+        (f"{start}/anthropic/models/claude-sonnet-4-5@20250929:streamRawPredict", "claude-sonnet-4-5@20250929"),
+        ("/v1/projects/p/locations/us-east5/endpoints/openapi/chat/completions", ""),
+    ]:
+        route = route_of("gcp.vertex_ai", path)
+        assert route is not None
+        assert (route.model, route.region) == (model, "us-east5")
