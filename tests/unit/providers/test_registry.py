@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from otel_llmcost.providers.registry import PROVIDERS, read_answer, route_of
@@ -52,3 +54,12 @@ def test_other_paths_tell_no_usage(provider: str, path: str) -> None:
 def test_an_answer_that_tells_nothing_is_no_fault(provider: str) -> None:
     reading = read_answer(provider, {})
     assert (reading.usage, reading.fault) == (None, "")
+
+
+def test_every_provider_has_a_page() -> None:
+    pages = Path(__file__).parents[3] / "docs/providers"
+    modules = {vars(module)["__name__"].rpartition(".")[2] for module in PROVIDERS.values()}
+    assert {page.stem for page in pages.glob("*.md")} - {"README"} == modules
+    index = (pages / "README.md").read_text(encoding="utf-8")
+    assert [name for name in modules if f"({name}.md)" not in index] == []
+    assert [name for name in PROVIDERS if f"`{name}`" not in index] == []
