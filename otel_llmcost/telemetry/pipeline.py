@@ -50,6 +50,8 @@ class Pipeline:
         dropped: Calls that could not be kept, by reason.
     """
 
+    _worker: threading.Thread | None
+
     def __init__(
         self,
         settings: Settings,
@@ -97,6 +99,7 @@ class Pipeline:
     def close(self) -> None:
         """Deliver what is left, seal it, and say what had to be dropped."""
         self.flush()
+        self._worker = None  # a later call, such as one of another exit handler, starts a new one
         self._queue.put(None)
         if self._delivery is not None:
             try:
@@ -124,7 +127,7 @@ class Pipeline:
         self._lingering: deque[_Item] = deque()
         self._waiting: deque[tuple[Frame, int]] = deque()
         self._is_due = False
-        self._worker: threading.Thread | None = None
+        self._worker = None
         self._start_lock = threading.Lock()
         self._work_lock = threading.Lock()
 
@@ -133,11 +136,10 @@ class Pipeline:
             return  # another thread is at it
         try:
             if self._worker is None:
-                worker = threading.Thread(target=self._run, name="llmcost", daemon=True)
-                worker.start()
-                self._worker = worker
+                self._worker = threading.Thread(target=self._run, name="llmcost", daemon=True)
+                self._worker.start()
         except RuntimeError:  # the interpreter is shutting down; `close` does the work itself
-            pass
+            self._worker = None
         finally:
             self._start_lock.release()
 
@@ -145,16 +147,15 @@ class Pipeline:
 
     def _run(self) -> None:
         mine, lingering = self._queue, self._lingering
-        while True:
+        while self._worker is threading.current_thread():
             try:
                 item = mine.get(timeout=RETRY_S if self._waiting or self._is_due else IDLE_S)
             except queue.Empty:
                 pass
             else:
-                if item is None:
-                    return
-                lingering.append(item)
-                time.sleep(LINGER_S)
+                if item is not None:
+                    lingering.append(item)
+                    time.sleep(LINGER_S)
             self._work_off()
 
     def _work_off(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
@@ -164,10 +165,14 @@ class Pipeline:
         try:
             while batch := self._batch():
                 self._encode(batch)
+                if len(batch) == MAX_BATCH:  # more of them follow, which are not to pile up
+                    self._deliver()
             self._deliver()
+            self._is_due = self._tended()
         except Exception as error:  # noqa: BLE001 - the worker outlives every fault, and the application never sees one
             self._fault(f"{type(error).__name__}: {error}")
         finally:
+            self._limit_waiting()
             self._work_lock.release()
         return True
 
@@ -187,9 +192,11 @@ class Pipeline:
         if self._lingering:
             return self._lingering.popleft()
         try:
-            return self._queue.get_nowait()
+            while (item := self._queue.get_nowait()) is None:
+                pass
         except queue.Empty:
             return None
+        return item
 
     def _encode(self, batch: list[_Finished]) -> None:
         from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
@@ -201,6 +208,8 @@ class Pipeline:
             raise
         self._waiting.append((frame, len(batch)))
         self._metrics.record(batch, self.dropped)
+
+    def _limit_waiting(self) -> None:
         while sum(calls for _, calls in self._waiting) > self._settings.max_queue_size:
             self.dropped["undelivered"] += self._waiting.popleft()[1]
 
@@ -220,7 +229,9 @@ class Pipeline:
                 self._fault(str(error))
                 return
             self._waiting.popleft()
-        self._is_due = self._delivery.tend(time.time_ns())
+
+    def _tended(self) -> bool:
+        return not self._waiting and self._delivery is not None and self._delivery.tend(time.time_ns())
 
     def _fault(self, message: str) -> None:
         """Say what is wrong, once as long as it stays the same."""
