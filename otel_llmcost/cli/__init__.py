@@ -12,7 +12,7 @@ def main() -> None:
     try:
         from otel_llmcost.cli.app import run
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in ("typer", "rich"):
+        if error.name is None or error.name.startswith("otel_llmcost"):
             raise
         sys.stderr.write(f"llmcost: {error.name} is not installed: pip install 'otel-llmcost[cli,embedded]'\n")
         sys.exit(2)

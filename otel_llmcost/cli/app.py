@@ -1,6 +1,7 @@
 """The commands, and what `llmcost --help` says."""
 
 import io
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -58,4 +59,5 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a character that a terminal lacks must not end the answer
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # what it logs, it raises as well
     return exit_code_of(lambda: app(args=list(arguments), prog_name="llmcost", standalone_mode=False))

@@ -74,6 +74,8 @@ def _fault_and_code(error: Exception) -> tuple[str, ExitCode]:
         return str(error), ExitCode.USAGE
     if isinstance(error, LLMCostError | OSError):
         return str(error), ExitCode.UNREACHABLE
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed: pip install 'otel-llmcost[cli,embedded]'", ExitCode.USAGE
     fault = f"this should not happen: {type(error).__name__}: {error}; set {DEBUG}=1 to see where"
     return fault, ExitCode.INTERNAL
 

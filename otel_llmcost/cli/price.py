@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
 
 from otel_llmcost.cli.exits import ExitCode, say
+from otel_llmcost.errors import ConfigError
 
 
 def price(
@@ -23,14 +25,19 @@ def price(
     Out: {"id", "status", "total_usd", "rate_id", "lines"}, amounts as exact decimal text. A line that cannot be read
     gives {"id", "status": "error", "error", "line"}; the others are priced all the same, and the exit code is 1.
     """
-    if source == "-":
-        faults = _write_prices(sys.stdin.buffer, rates)
-    else:
-        with Path(source).open("rb") as file:
-            faults = _write_prices(file, rates)
+    with nullcontext(sys.stdin.buffer) if source == "-" else _opened(Path(source)) as lines:
+        faults = _write_prices(lines, rates)
     if faults:
         say(f"{faults} of the lines could not be priced: their status is error")
         raise typer.Exit(ExitCode.FINDINGS)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise ConfigError(msg) from error
 
 
 def priced_lines(lines: Iterator[bytes] | IO[bytes], rates: Path | None = None) -> Iterator[dict[str, Any]]:

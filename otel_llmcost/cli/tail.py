@@ -33,7 +33,7 @@ def tail(
 ) -> None:
     """Show the newest calls, the newest last. In JSON each is one line."""
     from otel_llmcost.cli.opened import drain_again, opened
-    from otel_llmcost.cli.up import stop_on_signals
+    from otel_llmcost.cli.up import Stop
     from otel_llmcost.cli.when import zone_of
     from otel_llmcost.reports import newest_calls
 
@@ -42,7 +42,7 @@ def tail(
         raise ConfigError(msg)
     zone_of(timezone)
     place = data_dir_of(data_dir)
-    stop = stop_on_signals() if follow else None
+    stop = Stop() if follow else None
     with opened(dsn, place) as store:
         calls = newest_calls(store, since_ns=0, limit=number)
         write_calls(calls, form, timezone)

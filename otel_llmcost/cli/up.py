@@ -1,7 +1,6 @@
 """`llmcost up`: one process that owns the store, takes in what applications spool, and shows what is being spent."""
 
 import signal
-import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +37,7 @@ def up(
     from otel_llmcost.cli.when import zone_of
 
     zone_of(timezone)
-    place, stop, out = data_dir_of(data_dir), stop_on_signals(), console()
+    place, stop, out = data_dir_of(data_dir), Stop(), console()
     view_of = Screen if out.is_terminal else Lines
     with opened(dsn, place) as store, view_of(out, store, place / "spool", timezone) as view:
         view.show(0)
@@ -46,12 +45,29 @@ def up(
     out.print("stopped; what applications spool meanwhile waits for the next run")
 
 
-def stop_on_signals() -> threading.Event:
-    """Return an event that Ctrl-C and SIGTERM set, instead of ending the process."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
+class Stop:
+    """Is set by Ctrl-C and SIGTERM, which do not end the process any more.
+
+    A threading.Event would not do: set by a handler that interrupts its own `wait`, it waits for itself for ever.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._set)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most, and return whether it is set."""
+        until_s = time.monotonic() + seconds
+        while not self.is_set and (left_s := until_s - time.monotonic()) > 0:
+            time.sleep(min(left_s, _GLANCE_S))
+        return self.is_set
+
+    def _set(self, *_: object) -> None:
+        self.is_set = True
+
+
+_GLANCE_S: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -72,7 +88,7 @@ class Intake:
     is_stale: bool = False
     next_derivation_s: float = 0.0
 
-    def run(self, stop: threading.Event, interval_s: float, view: "View") -> None:
+    def run(self, stop: Stop, interval_s: float, view: "View") -> None:
         """Take in turn by turn until told to stop; a store that went away is asked again, ever less often."""
         from otel_llmcost.cli.exits import say
         from otel_llmcost.errors import SpoolError, StoreUnreachableError
