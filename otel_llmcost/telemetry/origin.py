@@ -27,9 +27,10 @@ class Served:
             self._spans[span.context.trace_id] = span
 
     def ended(self, span: ReadableSpan) -> None:
-        """Forget a span that has ended."""
-        if span.context and self._spans.get(span.context.trace_id) is span:
-            del self._spans[span.context.trace_id]
+        """Forget a span that has ended. The SDK hands over a copy of what had started."""
+        held = self._spans.get(span.context.trace_id) if span.context else None
+        if held is not None and held.context == span.context:
+            self._spans.pop(span.context.trace_id, None)
 
     def route(self, trace_id: int) -> str:
         """Return the HTTP route, or else the name, of the request that a trace serves here; empty if there is none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.e2e.conftest import Place, answers, assert_billed, calls_received
@@ -79,3 +81,17 @@ def test_a_tracer_provider_that_is_set_after_us_gets_our_spans_and_stamps(place:
     calls = place.calls()
     assert_billed(calls, range(3))
     assert {call.service_name for call in calls} == {"late"}
+
+
+def test_metrics_are_those_of_semconv_by_feature(place: Place) -> None:
+    """Questions 0 and 3 are of one feature: 100 and 103 input tokens, 64 of each read from the cache."""
+    ran = place.run("metrics.py", place.provider.url, instrumented=False)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = json.loads(ran.stdout.splitlines()[-1])
+    prefix = "gen_ai.client.inference.usage."
+    assert told["gen_ai.client.operation.duration [s] feature_0"] == 2
+    assert told[prefix + "input_tokens [{token}] feature_0"] == 203
+    assert told[prefix + "cache_read.input_tokens [{token}] feature_0"] == 128
+    assert told[prefix + "output_tokens [{token}] feature_0"] == 20
+    assert told[prefix + "input_tokens [{token}] feature_1"] == 101
