@@ -14,7 +14,6 @@ from google.protobuf.message import DecodeError
 
 from otel_llmcost.dialects.own import calls_in
 from otel_llmcost.errors import CorruptSegmentError, StoreRefusedError
-from otel_llmcost.pricing import price
 from otel_llmcost.spool import Spool
 from otel_llmcost.store import PricedCall
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_llmcost.call import LLMCall
-    from otel_llmcost.pricing import RateTable
+    from otel_llmcost.pricing import Pricer
     from otel_llmcost.spool import Segment
     from otel_llmcost.store import Store
 
@@ -48,7 +47,7 @@ class Drained:
 def drain(
     spool_dir: Path,
     store: Store,
-    table: RateTable,
+    pricer: Pricer,
     *,
     on_progress: Callable[[Drained], None] | None = None,
 ) -> Drained:
@@ -57,7 +56,7 @@ def drain(
     Args:
         spool_dir: The spool; nothing happens where somebody else is draining it.
         store: Migrated.
-        table: The rates.
+        pricer: The rates.
         on_progress: Called after every segment.
 
     Raises:
@@ -67,27 +66,28 @@ def drain(
     done = Drained()
     with Spool(spool_dir) as spool:
         for segment in spool.segments():
-            _take(segment, spool, store, table, done)
+            _take(segment, spool, store, pricer, done)
             if on_progress is not None:
                 on_progress(done)
     return done
 
 
-def priced(calls: Iterable[LLMCall], table: RateTable, *, received_at_ns: int) -> list[PricedCall]:
+def priced(calls: Iterable[LLMCall], pricer: Pricer, *, received_at_ns: int) -> list[PricedCall]:
     """Return calls with their prices, ready to be written.
 
     Args:
         calls: What happened.
-        table: The rates.
+        pricer: The rates.
         received_at_ns: Unix nanoseconds at which they were first received; of two tellings of a call the first wins.
     """
-    return [PricedCall(call=call, pricing=price(call, table), received_at_ns=received_at_ns) for call in calls]
+    located = map(pricer.located, calls)
+    return [PricedCall(call=call, pricing=pricer.price(call), received_at_ns=received_at_ns) for call in located]
 
 
-def _take(segment: Segment, spool: Spool, store: Store, table: RateTable, done: Drained) -> None:
+def _take(segment: Segment, spool: Spool, store: Store, pricer: Pricer, done: Drained) -> None:
     """Write the calls of a segment and acknowledge it, or set it aside if the store will never take them."""
     try:
-        for batch in _batches(segment, table):
+        for batch in _batches(segment, pricer):
             done.calls += store.write(batch)
     except StoreRefusedError as error:
         if segment.is_sealed:
@@ -99,12 +99,12 @@ def _take(segment: Segment, spool: Spool, store: Store, table: RateTable, done: 
         done.segments += 1
 
 
-def _batches(segment: Segment, table: RateTable) -> Iterable[list[PricedCall]]:
+def _batches(segment: Segment, pricer: Pricer) -> Iterable[list[PricedCall]]:
     """Yield the calls of a segment, priced, in batches; a frame that is no request of ours is a fault of it."""
     batch: list[PricedCall] = []
     for frame in segment.frames:
         try:
-            batch += priced(calls_in(frame.payload), table, received_at_ns=frame.received_at_ns)
+            batch += priced(calls_in(frame.payload), pricer, received_at_ns=frame.received_at_ns)
         except (DecodeError, ValueError) as error:
             segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
         if len(batch) >= BATCH_CALLS:

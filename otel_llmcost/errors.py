@@ -8,6 +8,7 @@ LLMCostError
 │   └── NoRateInEffectError    .provider .model .at
 ├── RateTableError             a rate table that cannot be read or breaks its own rules
 ├── ConfigError                a setting that cannot be used; names its place and the fix
+│   └── ConfigFileError        .faults: everything that is wrong with a file, a line each
 ├── SpoolError                 the spool directory cannot be used; names the path and the fix
 │   └── CorruptSegmentError    .path .offset .reason
 └── StoreError                 the store cannot be used
@@ -76,6 +77,18 @@ class RateTableError(LLMCostError):
 
 class ConfigError(LLMCostError, ValueError):
     """A setting that cannot be used. The message names the setting, its value and the fix."""
+
+
+class ConfigFileError(ConfigError):
+    """A file of settings that cannot be used.
+
+    Attributes:
+        faults: Everything that is wrong with it, each with file, line and fix.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
 
 
 class SpoolError(LLMCostError, OSError):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from otel_llmcost.pricing import RateTable
+    from otel_llmcost.pricing import Pricer
     from otel_llmcost.store import Store
 
 _log: Final = logging.getLogger("otel_llmcost")
@@ -38,11 +38,11 @@ class LLMCostExporter(SpanExporter):
 
     Args:
         store: Where to write; None opens `LLMCOST_DSN`, or the embedded store of the data directory, when first needed.
-        table: The rates; None takes those of this release.
+        pricer: The rates; None takes those of this set-up when first needed.
     """
 
-    def __init__(self, store: Store | None = None, table: RateTable | None = None) -> None:
-        self._store, self._table = store, table
+    def __init__(self, store: Store | None = None, pricer: Pricer | None = None) -> None:
+        self._store, self._pricer = store, pricer
         self._is_explicit = store is not None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -70,13 +70,14 @@ class LLMCostExporter(SpanExporter):
     def _write(self, spans: Sequence[ReadableSpan]) -> None:
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
+        from otel_llmcost.config.pricer import load_pricer
         from otel_llmcost.dialects.own import calls_in
         from otel_llmcost.drain import priced
-        from otel_llmcost.pricing import load_rate_table
 
-        self._table = self._table or load_rate_table()
+        if self._pricer is None:
+            self._pricer = load_pricer(os.environ, default_data_dir(os.environ))
         calls = calls_in(encode_spans(spans).SerializeToString())
-        self._opened().write(priced(calls, self._table, received_at_ns=time.time_ns()))
+        self._opened().write(priced(calls, self._pricer, received_at_ns=time.time_ns()))
 
     def _opened(self) -> Store:
         from otel_llmcost.store import connect

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from otel_llmcost.errors import ConfigError, LLMCostError, RateTableError
+from otel_llmcost.errors import ConfigError, ConfigFileError, LLMCostError, RateTableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +49,10 @@ def exit_code_of(run: Callable[[], object]) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
+    except ConfigFileError as error:
+        for fault in error.faults:
+            say(fault)
+        return ExitCode.USAGE
     except Exception as error:  # noqa: BLE001 - a traceback is no answer to a user
         return _told(*_fault_and_code(error))
     return code if isinstance(code, int) else ExitCode.OK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from otel_llmcost.drain import Drained
-    from otel_llmcost.pricing import RateTable
+    from otel_llmcost.pricing import Pricer
     from otel_llmcost.store import Refused, Store
 
 SLOW_S: Final = 2.0
@@ -29,36 +30,60 @@ _NAMED_FAULTS: Final = 5
 
 
 @contextmanager
-def opened(dsn: str, data_dir: Path) -> Iterator[Store]:
+def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None) -> Iterator[Store]:
     """Give the store, with all in it that was waiting in the spool.
 
     Args:
         dsn: Where it is; empty for the embedded store of the data directory.
         data_dir: Where the spool is.
+        pricer: The rates; None for those of this set-up.
 
     Raises:
-        ConfigError: The DSN cannot be used.
+        ConfigError: The DSN, `llmcost.yaml` or a variable cannot be used.
+        RateTableError: The rate table cannot be used.
         StoreError: The store cannot be reached, or another process owns it.
         SpoolError: The spool cannot be used.
     """
+    has_spool = (data_dir / "spool").exists()
+    pricer = pricer_of(data_dir) if pricer is None and has_spool else pricer
     with connected(dsn, data_dir) as store:
         store.migrate()
-        drain_again(store, data_dir)
+        if pricer is not None:
+            drain_again(store, data_dir, pricer)
         yield store
 
 
-def drain_again(store: Store, data_dir: Path) -> Drained:
+def drain_again(store: Store, data_dir: Path, pricer: Pricer) -> Drained:
     """Bring what waits in the spool into an open store, derive, name what was set aside, and return what was done."""
     from otel_llmcost.drain import Drained
-    from otel_llmcost.pricing import load_rate_table
 
     if not (data_dir / "spool").exists():
         return Drained()
-    done = drained(store, data_dir, load_rate_table())
+    done = drained(store, data_dir, pricer)
     if done.calls:
         store.derive()
     say_faults(done)
     return done
+
+
+def pricer_of(data_dir: Path, rates: Path | None = None) -> Pricer:
+    """Return the rates of this set-up, and name the models of `llmcost.yaml` that nobody knows.
+
+    Args:
+        data_dir: The data directory.
+        rates: Another table than that of this set-up.
+
+    Raises:
+        ConfigError: `llmcost.yaml` or a variable cannot be used.
+        RateTableError: The rate table cannot be used.
+    """
+    from otel_llmcost.config.pricer import load_pricer
+
+    pricer = load_pricer(os.environ, data_dir, rates)
+    if pricer.overlay:
+        for name in pricer.overlay.unknown_names(pricer.table):
+            say(f"llmcost.yaml: rates name {name}, of which rate table {pricer.table.version} knows nothing")
+    return pricer
 
 
 @contextmanager
@@ -71,14 +96,14 @@ def connected(dsn: str, data_dir: Path) -> Iterator[Store]:
         yield store
 
 
-def drained(store: Store, data_dir: Path, table: RateTable) -> Drained:
+def drained(store: Store, data_dir: Path, pricer: Pricer) -> Drained:
     """Bring the spool into the store and return what was done; show how far it is where that takes long."""
     from otel_llmcost.drain import drain
 
     spool = data_dir / "spool"
     waiting = sum(1 for path in spool.glob("*.segment"))
     with SlowProgress("draining the spool", waiting) as progress:
-        return drain(spool, store, table, on_progress=lambda done: progress.advance_to(done.segments))
+        return drain(spool, store, pricer, on_progress=lambda done: progress.advance_to(done.segments))
 
 
 def say_faults(done: Drained) -> None:

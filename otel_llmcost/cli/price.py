@@ -43,16 +43,18 @@ def _opened(path: Path) -> IO[bytes]:
 def priced_lines(lines: Iterator[bytes] | IO[bytes], rates: Path | None = None) -> Iterator[dict[str, Any]]:
     """Yield the price of every line that is not blank."""
     from otel_llmcost.cli.answers import read_answer
-    from otel_llmcost.pricing import load_rate_table, price_line
+    from otel_llmcost.cli.opened import pricer_of
+    from otel_llmcost.cli.options import data_dir_of
+    from otel_llmcost.pricing import price_line
 
-    table = load_rate_table(rates)
+    pricer = pricer_of(data_dir_of(None), rates)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         case: Any = None
         try:
             case = json.loads(line)
-            yield price_line(case, table, read_answer)
+            yield price_line(case, pricer, read_answer)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one line must not keep the others
             case_id = case.get("id") if isinstance(case, dict) else None
             yield {"id": case_id, "status": "error", "error": _fault(case, error), "line": number}

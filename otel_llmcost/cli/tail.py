@@ -32,7 +32,7 @@ def tail(
     data_dir: DataDir = None,
 ) -> None:
     """Show the newest calls, the newest last. In JSON each is one line."""
-    from otel_llmcost.cli.opened import drain_again, opened
+    from otel_llmcost.cli.opened import drain_again, opened, pricer_of
     from otel_llmcost.cli.up import Stop
     from otel_llmcost.cli.when import zone_of
     from otel_llmcost.reports import newest_calls
@@ -43,12 +43,13 @@ def tail(
     zone_of(timezone)
     place = data_dir_of(data_dir)
     stop = Stop() if follow else None
-    with opened(dsn, place) as store:
+    pricer = pricer_of(place)
+    with opened(dsn, place, pricer) as store:
         calls = newest_calls(store, since_ns=0, limit=number)
         write_calls(calls, form, timezone)
         known = {(call.trace_id, call.span_id) for call in calls}
         while stop is not None and not stop.wait(interval):
-            drain_again(store, place)
+            drain_again(store, place, pricer)
             calls = newest_calls(store, since_ns=time.time_ns() - FOLLOWED_NS, limit=FOLLOWED_CALLS)
             write_calls([call for call in calls if (call.trace_id, call.span_id) not in known], form, timezone)
             known = {(call.trace_id, call.span_id) for call in calls} or known

@@ -12,6 +12,7 @@ from otel_llmcost.cli.options import DataDir, Dsn, Timezone, data_dir_of
 
 if TYPE_CHECKING:
     from otel_llmcost.cli.up_view import View
+    from otel_llmcost.pricing import Pricer
     from otel_llmcost.store import Store
 
 DERIVING_SHARE: Final = 20
@@ -31,17 +32,18 @@ def up(
 
     As long as it runs it owns the embedded store: no other command can open that.
     """
-    from otel_llmcost.cli.opened import opened
+    from otel_llmcost.cli.opened import opened, pricer_of
     from otel_llmcost.cli.tables import console
     from otel_llmcost.cli.up_view import Lines, Screen
     from otel_llmcost.cli.when import zone_of
 
     zone_of(timezone)
     place, stop, out = data_dir_of(data_dir), Stop(), console()
+    pricer = pricer_of(place)
     view_of = Screen if out.is_terminal else Lines
-    with opened(dsn, place) as store, view_of(out, store, place / "spool", timezone) as view:
+    with opened(dsn, place, pricer) as store, view_of(out, store, place / "spool", timezone) as view:
         view.show(0)
-        Intake(store, place).run(stop, interval, view)
+        Intake(store, place, pricer).run(stop, interval, view)
     out.print("stopped; what applications spool meanwhile waits for the next run")
 
 
@@ -77,6 +79,7 @@ class Intake:
     Attributes:
         store: Where to.
         place: The data directory with the spool.
+        pricer: The rates.
         calls: How many calls came in so far.
         is_stale: Whether calls came in since the last derivation.
         next_derivation_s: Monotonic seconds before which no other one begins.
@@ -84,6 +87,7 @@ class Intake:
 
     store: "Store"
     place: Path
+    pricer: "Pricer"
     calls: int = 0
     is_stale: bool = False
     next_derivation_s: float = 0.0
@@ -107,10 +111,9 @@ class Intake:
 
     def _turn(self) -> None:
         from otel_llmcost.cli.opened import drained, say_faults
-        from otel_llmcost.pricing import load_rate_table
 
         if (self.place / "spool").exists():
-            done = drained(self.store, self.place, load_rate_table())
+            done = drained(self.store, self.place, self.pricer)
             say_faults(done)
             self.calls += done.calls
             self.is_stale = self.is_stale or done.calls > 0

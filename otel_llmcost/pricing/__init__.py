@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from otel_llmcost.pricing.engine import Resolved, Served, price, price_usage, resolve
+from otel_llmcost.pricing.overlay import Overlay
+from otel_llmcost.pricing.pricer import Pricer
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.pricing.rates import ContextTier, ModelRates, Rate, RateCard
 from otel_llmcost.pricing.result import Line, PriceStatus, Pricing
@@ -13,7 +15,9 @@ __all__ = [
     "ContextTier",
     "Line",
     "ModelRates",
+    "Overlay",
     "PriceStatus",
+    "Pricer",
     "Pricing",
     "Rate",
     "RateCard",

@@ -3,17 +3,20 @@
     in   {"id", "provider", "model", "at", "context", "usage"}
     out  {"id", "status", "total_usd", "rate_id", "lines": [{"meter", "quantity", "unit_price_usd", "per", "cost_usd"}]}
 
+Where the user has rates of their own, `effective_usd` and `overlay_version` are there too.
+
 `usage` is the provider's own answer, `context` holds what the answer does not repeat. Reading answers is not the
-business of this floor, so the caller hands in who can: `price_line(case, table, read)`.
+business of this floor, so the caller hands in who can: `price_line(case, pricer, read)`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from otel_llmcost.call import LLMCall
 from otel_llmcost.money import to_text
 from otel_llmcost.pricing.compiled import unix_ns
-from otel_llmcost.pricing.engine import BATCH, Served, models_in_order, price_usage
+from otel_llmcost.pricing.engine import BATCH, Served
 from otel_llmcost.pricing.places import azure_tier, region_at
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.pricing.result import PriceStatus, Pricing
@@ -21,8 +24,8 @@ from otel_llmcost.pricing.result import PriceStatus, Pricing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from otel_llmcost.pricing.pricer import Pricer
     from otel_llmcost.pricing.result import Line
-    from otel_llmcost.pricing.table import RateTable
     from otel_llmcost.usage import Usage
 
 
@@ -61,7 +64,7 @@ class Reading(Protocol):
 
 def price_line(
     case: Mapping[str, Any],
-    table: RateTable,
+    pricer: Pricer,
     read: Callable[[str, Mapping[str, Any]], Reading],
 ) -> dict[str, Any]:
     """Return the price of one answer as JSON types; every amount is exact decimal text, an unknown one is None.
@@ -69,7 +72,7 @@ def price_line(
     Args:
         case: One input line. What the answer says of tier, speed and region wins over its `context`, and the
             context's `processing` of `batch` says what no answer does.
-        table: The rates.
+        pricer: The rates.
         read: Reads a provider's answer, given the provider in the table's spelling.
 
     Raises:
@@ -79,17 +82,27 @@ def price_line(
     provider = canonical_provider(case["provider"])
     told = read(provider, case["usage"])
     if told.fault:
-        pricing = Pricing(status=PriceStatus.INVALID_USAGE, rate_table_version=table.version, detail=told.fault)
+        pricing = Pricing(status=PriceStatus.INVALID_USAGE, rate_table_version=pricer.table.version, detail=told.fault)
     else:
-        pricing = price_usage(
-            told.usage,
-            table,
-            provider=provider,
-            models=models_in_order(provider, response_model=told.model, request_model=case.get("model") or ""),
-            at_ns=unix_ns(case["at"]),
-            served=_served(told, case.get("context") or {}),
-        )
+        pricing = pricer.price(_call(provider, told, case))
     return priced_line(case.get("id"), pricing)
+
+
+def _call(provider: str, told: Reading, case: Mapping[str, Any]) -> LLMCall:
+    served = _served(told, case.get("context") or {})
+    return LLMCall(
+        trace_id="",
+        span_id="",
+        started_at_ns=unix_ns(case["at"]),
+        provider=provider,
+        request_model=case.get("model") or "",
+        response_model=told.model,
+        usage=told.usage,
+        service_tier=served.service_tier,
+        speed=served.speed,
+        region=served.region,
+        is_batch=served.is_batch,
+    )
 
 
 def _served(told: Reading, context: Mapping[str, Any]) -> Served:
@@ -111,13 +124,16 @@ def _word(context: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 def priced_line(case_id: object, pricing: Pricing) -> dict[str, Any]:
     """Return a price as JSON types, named by `case_id`."""
-    line = {
+    line: dict[str, Any] = {
         "id": case_id,
         "status": pricing.status.value,
         "total_usd": None if pricing.list_cost is None else to_text(pricing.list_cost),
         "rate_id": pricing.rate_id or None,
         "lines": [_meter_line(each) for each in pricing.lines],
     }
+    if pricing.overlay_version:
+        line["effective_usd"] = None if pricing.effective_cost is None else to_text(pricing.effective_cost)
+        line["overlay_version"] = pricing.overlay_version
     return line | ({"detail": pricing.detail} if pricing.detail else {})
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llmcost.call import LLMCall, to_attributes
 from otel_llmcost.dialects.own import calls_in
 from otel_llmcost.drain import drain
-from otel_llmcost.pricing import load_rate_table, price
+from otel_llmcost.pricing import Pricer, load_rate_table, price
 from otel_llmcost.spool import Frame, SegmentWriter
 from otel_llmcost.store import connect
 from otel_llmcost.telemetry.otlp import encoded
@@ -94,7 +94,7 @@ def _drain(repeats: int) -> dict[str, float]:
         for number in range(min(repeats, 5)):
             _fill(directory / "spool", number)
             started = time.process_time_ns(), time.perf_counter_ns()
-            done = drain(directory / "spool", store, table)
+            done = drain(directory / "spool", store, Pricer(table))
             cpu.append((time.process_time_ns() - started[0]) / DRAINED / 1e3)
             wall.append((time.perf_counter_ns() - started[1]) / DRAINED / 1e3)
             assert done.calls == DRAINED, done

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_llmcost.pricing import load_rate_table, price_line
+from otel_llmcost.pricing import Pricer, load_rate_table, price_line
 from otel_llmcost.providers import anthropic, openai
 
 SHARED = Path(os.environ.get("LLMCOST_SHARED_DATA") or Path(__file__).parents[3].parent / "shared" / "data")
@@ -48,7 +48,7 @@ def test_the_file_has_cases_for_us():
     ],
 )
 def test_a_case_of_the_gold_file(case):
-    line = price_line(case, load_rate_table(), read)
+    line = price_line(case, Pricer(load_rate_table()), read)
     assert line["status"] == case["expected_status"], line
     expected = case["expected_usd"]
     assert (line["total_usd"] is None) == (expected is None)

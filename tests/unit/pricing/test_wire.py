@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from otel_llmcost.pricing import load_rate_table, price_line
+from otel_llmcost.pricing import Pricer, load_rate_table, price_line
 from otel_llmcost.usage import Usage
 
 
@@ -23,7 +23,7 @@ THOUSAND = Usage(input_tokens=1000, output_tokens=1)
 
 
 def answered(told: FakeReading, **changes):
-    return price_line(CASE | changes, load_rate_table(), lambda _provider, _body: told)
+    return price_line(CASE | changes, Pricer(load_rate_table()), lambda _provider, _body: told)
 
 
 def test_a_line_says_what_each_meter_cost():
@@ -80,7 +80,7 @@ def test_the_reader_is_asked_for_our_name_of_the_provider():
         asked.append((provider, body))
         return FakeReading(usage=THOUSAND)
 
-    price_line(CASE | {"provider": "az.ai.openai", "usage": {"a": 1}}, load_rate_table(), read)
+    price_line(CASE | {"provider": "az.ai.openai", "usage": {"a": 1}}, Pricer(load_rate_table()), read)
     assert asked == [("azure.ai.openai", {"a": 1})]
 
 

@@ -1,0 +1,85 @@
+"""`llmcost.yaml`: everything about a set-up that is more than a variable. One file, read whole or refused whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_llmcost.pricing.overlay import Overlay
+
+__all__ = ["Config", "find_config", "load_config", "parse_config"]
+
+FILE_NAME: Final = "llmcost.yaml"
+VARIABLE: Final = "LLMCOST_CONFIG"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What a file says.
+
+    Attributes:
+        path: The file; None where there is none.
+        overlay: Its `rates`; None where it says nothing of them.
+    """
+
+    path: Path | None = None
+    overlay: Overlay | None = None
+
+
+def load_config(environ: Mapping[str, str], data_dir: Path) -> Config:
+    """Return what the file of this set-up says; nothing where there is no file.
+
+    Raises:
+        ConfigError: The file cannot be read.
+        ConfigFileError: It breaks the rules; every fault is named with its line.
+    """
+    path = find_config(environ, data_dir=data_dir)
+    if path is None:
+        return Config()
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        msg = f"{path}: cannot read the configuration: {exc.strerror}; let this user read it, or change {VARIABLE}"
+        raise ConfigError(msg) from exc
+    return parse_config(content, path)
+
+
+def find_config(environ: Mapping[str, str], *, data_dir: Path, here: Path | None = None) -> Path | None:
+    """Return the file: that of `LLMCOST_CONFIG`, else `llmcost.yaml` in the working or else the data directory.
+
+    Args:
+        environ: The variables.
+        data_dir: The data directory.
+        here: The working directory; None for that of the process.
+    """
+    if given := environ.get(VARIABLE):
+        return Path(given).expanduser()
+    places = (here if here is not None else Path.cwd(), data_dir)
+    return next((place / FILE_NAME for place in places if (place / FILE_NAME).is_file()), None)
+
+
+def parse_config(content: bytes, path: Path) -> Config:
+    """Return what the bytes of a file say.
+
+    Raises:
+        ConfigFileError: They break the rules; every fault is named with its line.
+    """
+    try:
+        from otel_llmcost.config.reading import Faults, read_yaml
+    except ModuleNotFoundError as exc:
+        msg = f"{path}: reading it needs PyYAML: pip install 'otel-llmcost[cli]'"
+        raise ConfigError(msg) from exc
+    from otel_llmcost.config.rates import read_rates
+
+    faults = Faults(path)
+    top = read_yaml(content, faults)
+    sections = top.fields(("rates",)) if top else {}
+    overlay = read_rates(sections["rates"]) if "rates" in sections else None
+    faults.raise_if_any()
+    return Config(path, overlay)
