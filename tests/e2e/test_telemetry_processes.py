@@ -41,7 +41,7 @@ def test_a_program_with_its_own_handler_of_the_signal_keeps_it(place: Place) -> 
         rest, _ = worker.communicate(timeout=DEADLINE_S)
 
     assert worker.returncode == 7
-    assert rest.endswith("bye\n")
+    assert "bye\n" in rest
     calls = [call for call in place.calls() if call.usage]
     assert_billed(calls, range(len(calls)))
     assert len(calls) >= 3
