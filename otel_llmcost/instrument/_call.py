@@ -8,10 +8,9 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -25,8 +24,6 @@ from otel_llmcost.telemetry.origin import running_task
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
@@ -38,7 +35,7 @@ in_progress: Final[ContextVar[OpenCall | None]] = ContextVar("llmcost_call", def
 """The call that the SDK is busy with in this context."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Asked:
     """What the request tells.
 
@@ -46,7 +43,7 @@ class Asked:
         surface: Which kind of call it is.
         provider: Who sells it, in semconv's spelling.
         provider_source: How that is known: `host` or `sdk`.
-        server_address: The host asked.
+        server_address: The host asked; base_url is the whole address, as the SDK holds it.
         model: The model asked for.
         is_stream: Whether a stream was asked for.
         max_output_tokens: The most it may generate, None if not limited.
@@ -57,6 +54,7 @@ class Asked:
     provider: str
     provider_source: str
     server_address: str
+    base_url: Any
     model: str
     is_stream: bool
     max_output_tokens: int | None
@@ -135,16 +133,15 @@ class OpenCall:
             return said
         return replace(said, feature=feature, tenant=tenant)
 
-    @contextmanager
-    def current(self) -> Iterator[None]:
+    def enter(self) -> None:
         """Make this the call in progress, its span the current one, and our baggage invisible to the provider."""
-        token = context.attach(self._inner_context)
-        before = in_progress.set(self)
-        try:
-            yield
-        finally:
-            in_progress.reset(before)
-            token.var.reset(token)
+        self._context_token = context.attach(self._inner_context)
+        self._progress_token = in_progress.set(self)
+
+    def leave(self) -> None:
+        """Undo `enter`, in the same task."""
+        in_progress.reset(self._progress_token)
+        self._context_token.var.reset(self._context_token)
 
     # --- what is learned on the way ---
 

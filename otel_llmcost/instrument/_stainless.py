@@ -7,14 +7,15 @@ response. An SDK module of ours says only which paths are calls and how their re
 from __future__ import annotations
 
 import copy
+import functools
 import sys
-from dataclasses import dataclass, field
+import weakref
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import wrapt
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import unwrap
 
 from otel_llmcost import semconv
 from otel_llmcost.instrument._body import BodyReader, read_document, watch
@@ -25,18 +26,15 @@ from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Tracer
 
     from otel_llmcost.providers.reading import Surface
 
-_METHODS: Final = tuple(
-    f"{side}APIClient.{method}" for side in ("Sync", "Async") for method in ("request", "_process_response")
-)
 VERSION: Final = version("otel-llmcost")
 _STREAM_OPTIONS: Final = "stream_options"
-"""Hosts that answered 400 to it are asked without it from then on."""
+"""Where usage is asked for. Hosts that answered 400 to it are asked without it from then on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +63,22 @@ class SDK:
         return f"{semconv.SCOPE_PREFIX}{self.package}", VERSION
 
 
-@dataclass(slots=True)
+class Place(NamedTuple):
+    """Whom a client asks.
+
+    Attributes:
+        base_url: The client's, by which one sees that it was changed.
+        host: Its host.
+        provider: Who sells there, in semconv's spelling.
+        provider_source: How that is known: `host` or `sdk`.
+    """
+
+    base_url: Any
+    host: str
+    provider: str
+    provider_source: str
+
+
 class Patch:
     """The patch of one SDK, on or off.
 
@@ -73,15 +86,15 @@ class Patch:
         sdk: The SDK.
     """
 
-    sdk: SDK
-    _is_on: bool = False
-    _waits_for_import: bool = False
-    _tracer: Tracer | None = None
-    _hosts_without_stream_options: set[str] = field(default_factory=set)
-
-    @property
-    def _module(self) -> str:
-        return f"{self.sdk.package}._base_client"
+    def __init__(self, sdk: SDK) -> None:
+        self.sdk = sdk
+        self._module = f"{sdk.package}._base_client"
+        self._is_on = False
+        self._waits_for_import = False
+        self._tracer: Tracer | None = None
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
+        self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
+        self._without_stream_options: set[str] = set()
 
     def apply(self, tracer_provider: trace.TracerProvider | None = None) -> None:
         """Patch the SDK, now or when it is imported; nothing happens a second time."""
@@ -96,91 +109,118 @@ class Patch:
             wrapt.register_post_import_hook(self._wrap, self._module)
 
     def remove(self) -> None:
-        """Undo the patch."""
-        if not self._is_on:
-            return
+        """Undo the patch. What somebody else has wrapped since stays wrapped, around a patch that does nothing."""
         self._is_on = False
-        self._hosts_without_stream_options.clear()
-        if module := sys.modules.get(self._module):
-            for name in _METHODS:
-                owner, _, method = name.partition(".")
-                unwrap(getattr(module, owner), method)
-            if self.sdk.native_span and hasattr(module, self.sdk.native_span):
-                unwrap(module, self.sdk.native_span)
+        self._without_stream_options.clear()
+        for owner, name, original, ours in self._replaced:
+            if owner.__dict__[name] is ours:
+                setattr(owner, name, original)
+        self._replaced.clear()
 
     def _wrap(self, module: Any) -> None:
         if not self._is_on:
             return
-        wrapt.wrap_function_wrapper(module, "SyncAPIClient.request", self._request)
-        wrapt.wrap_function_wrapper(module, "AsyncAPIClient.request", self._async_request)
-        for side in ("Sync", "Async"):
-            wrapt.wrap_function_wrapper(module, f"{side}APIClient._process_response", self._process_response)
+        self._replace(module.SyncAPIClient, "request", self._request)
+        self._replace(module.AsyncAPIClient, "request", self._async_request)
+        self._replace(module.SyncAPIClient, "_process_response", self._process_response)
+        self._replace(module.AsyncAPIClient, "_process_response", self._process_response)
         if self.sdk.native_span and hasattr(module, self.sdk.native_span):
-            wrapt.wrap_function_wrapper(module, self.sdk.native_span, _no_second_span)
+            self._replace(module, self.sdk.native_span, _no_second_span)
+
+    def _replace(self, owner: Any, name: str, around: Callable[[Any], Any]) -> None:
+        """Put a plain function in the place of another: half the work of a proxy, on a path that every call takes."""
+        original = owner.__dict__[name]
+        ours = functools.wraps(original)(around(original))
+        setattr(owner, name, ours)
+        self._replaced.append((owner, name, original, ours))
 
     # --- the frame ---
 
-    def _request(self, wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = self._begun(client, args, kwargs)
-        if call is None:
-            return wrapped(*args, **kwargs)
-        try:
-            with call.current():
+    def _request(self, original: Any) -> Any:
+        def request(client: Any, *args: Any, **kwargs: Any) -> Any:
+            call = self._begun(client, args, kwargs)
+            if call is None:
+                return original(client, *args, **kwargs)
+            call.enter()
+            try:
                 try:
-                    result = wrapped(*call.args, **call.kwargs)
+                    result = original(client, *call.args, **call.kwargs)
                 except Exception as error:
                     if not self._is_about_stream_options(call, error):
                         raise
-                    result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.returned()
-        return result
+                    result = original(client, *args, **kwargs)
+            except BaseException as error:
+                call.leave()
+                call.failed(error)
+                raise
+            call.leave()
+            call.returned()
+            return result
 
-    async def _async_request(self, wrapped: Any, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = self._begun(client, args, kwargs)
-        if call is None:
-            return await wrapped(*args, **kwargs)
-        try:
-            with call.current():
+        return request
+
+    def _async_request(self, original: Any) -> Any:
+        async def request(client: Any, *args: Any, **kwargs: Any) -> Any:
+            call = self._begun(client, args, kwargs)
+            if call is None:
+                return await original(client, *args, **kwargs)
+            call.enter()
+            try:
                 try:
-                    result = await wrapped(*call.args, **call.kwargs)
+                    result = await original(client, *call.args, **call.kwargs)
                 except Exception as error:
                     if not self._is_about_stream_options(call, error):
                         raise
-                    result = await wrapped(*args, **kwargs)
-        except BaseException as error:
-            call.failed(error)
-            raise
-        call.returned()
-        return result
+                    result = await original(client, *args, **kwargs)
+            except BaseException as error:
+                call.leave()
+                call.failed(error)
+                raise
+            call.leave()
+            call.returned()
+            return result
+
+        return request
 
     def _begun(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _SDKCall | None:
         """Return the call that begins here; None if it is none of the kinds we know, or our own code fails."""
         try:
-            process = runtime.started()
             options = kwargs.get("options") or args[1]
-            path = _path(options)
+            path = options.url.partition("?")[0]
             surface = self.sdk.surfaces.get(path)
-            if surface is None or options.method.lower() != "post" or self._tracer is None:
+            if surface is None or self._tracer is None or not self._is_on or options.method.lower() != "post":
                 return None
-            asked = self._asked(client, options, surface)
-            return _SDKCall(self, process, self._tracer, asked, (client, path, args, kwargs))
+            body = _body(options)
+            asked = self._asked(self._place(client), surface, body)
+            call = _SDKCall(self, runtime.started(), self._tracer, asked)
+            call.args, call.kwargs = args, kwargs
+            if asked.is_stream and path in self.sdk.asks_for_usage and self._may_ask(call.host, options, body):
+                call.asks_for_usage = True
+                call.args, call.kwargs = _with_options(args, kwargs, _asking_for_usage(options, body))
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.sdk.package}", error)
             return None
+        return call
 
-    def _asked(self, client: Any, options: Any, surface: Surface) -> Asked:
-        body = _body(options)
-        host = client.base_url.host or ""
-        provider = provider_at(host)
+    def _place(self, client: Any) -> Place:
+        """Return whom a client asks; worked out once, and again if its base URL was changed."""
+        place = self._places.get(client)
+        base_url = client.base_url
+        if place is None or place.base_url is not base_url:
+            provider = provider_at(base_url.host or "")
+            source = "host" if provider else "sdk"
+            place = Place(base_url, base_url.host or "", provider or self.sdk.provider, source)
+            self._places[client] = place
+        return place
+
+    def _asked(self, place: Place, surface: Surface, body: Mapping[str, Any]) -> Asked:
         limit = body.get("max_completion_tokens") or body.get("max_output_tokens") or body.get("max_tokens")
         return Asked(
             surface=surface,
-            provider=provider or self.sdk.provider,
-            provider_source="host" if provider else "sdk",
-            server_address=host,
+            provider=place.provider,
+            provider_source=place.provider_source,
+            server_address=place.host,
+            base_url=place.base_url,
             model=_text(body.get("model")),
             is_stream=body.get("stream") is True,
             max_output_tokens=limit if isinstance(limit, int) else None,
@@ -189,22 +229,14 @@ class Patch:
 
     # --- the usage of streams ---
 
-    def with_usage_asked(self, call: _SDKCall, path: str, options: Any) -> Any | None:
-        """Return a copy of `options` that asks for the usage of a stream; None where that is not needed or wanted."""
-        body = _body(options)
+    def _may_ask(self, host: str, options: Any, body: Mapping[str, Any]) -> bool:
+        """Whether a stream is to be asked for its usage: the application has not said, and the host takes it."""
         given = body.get(_STREAM_OPTIONS)
-        if (
-            path not in self.sdk.asks_for_usage
-            or not call.asked.is_stream
-            or call.host in self._hosts_without_stream_options
-            or (isinstance(given, dict) and "include_usage" in given)
-            or not isinstance(options.json_data, dict)
-        ):
-            return None
-        asking = copy.copy(options)
-        kept = given if isinstance(given, dict) else {}
-        asking.json_data = {**options.json_data, _STREAM_OPTIONS: {**kept, "include_usage": True}}
-        return asking
+        return (
+            not (isinstance(given, dict) and "include_usage" in given)
+            and isinstance(options.json_data, dict)
+            and host not in self._without_stream_options
+        )
 
     def _is_about_stream_options(self, call: _SDKCall, error: Exception) -> bool:
         """Whether a host refused what we added; then it is remembered, and asked once more without it."""
@@ -214,44 +246,48 @@ class Patch:
         if _STREAM_OPTIONS not in f"{error} {getattr(response, 'text', '')}":
             return False
         call.asks_for_usage = False
-        self._hosts_without_stream_options.add(call.host)
+        self._without_stream_options.add(call.host)
         return True
 
     # --- the response ---
 
-    def _process_response(self, wrapped: Any, _client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = in_progress.get()
-        if isinstance(call, _SDKCall) and call.patch is self:
-            try:
-                call.see(kwargs["response"], kwargs.get("retries_taken") or 0)
-            except Exception as error:  # noqa: BLE001 - the application's call goes on
-                note_fault(f"reading an answer of {self.sdk.package}", error)
-        return wrapped(*args, **kwargs)
+    def _process_response(self, original: Any) -> Any:
+        def process(client: Any, *args: Any, **kwargs: Any) -> Any:
+            call = in_progress.get()
+            if isinstance(call, _SDKCall) and call.patch is self:
+                try:
+                    call.see(kwargs["response"], kwargs.get("retries_taken") or 0)
+                except Exception as error:  # noqa: BLE001 - the application's call goes on
+                    note_fault(f"reading an answer of {self.sdk.package}", error)
+            return original(client, *args, **kwargs)
+
+        return process
 
 
 class _SDKCall(OpenCall):
-    """A call under way in a Stainless SDK."""
+    """A call under way in a Stainless SDK.
+
+    Attributes:
+        args: The arguments to go on with, kwargs likewise; changed where the usage of a stream is asked for.
+        asks_for_usage: Whether that is so.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    asks_for_usage = False
 
     _unread: Any = None
     """The response whose body is here, until it has been read."""
 
-    def __init__(
-        self,
-        patch: Patch,
-        process: runtime.Runtime,
-        tracer: Tracer,
-        asked: Asked,
-        how: tuple[Any, str, tuple[Any, ...], dict[str, Any]],
-    ) -> None:
-        client, path, args, kwargs = how
+    def __init__(self, patch: Patch, process: runtime.Runtime, tracer: Tracer, asked: Asked) -> None:
         super().__init__(process, tracer, asked, patch.sdk.scope)
         self.patch = patch
-        self.host = str(client.base_url)
         self._later = process.pipeline.later
-        options = kwargs.get("options") or args[1]
-        asking = patch.with_usage_asked(self, path, options)
-        self.asks_for_usage = asking is not None
-        self.args, self.kwargs = _with_options(args, kwargs, asking) if asking is not None else (args, kwargs)
+
+    @property
+    def host(self) -> str:
+        """Where it is asked, port and path included."""
+        return str(self.asked.base_url)
 
     def see(self, response: Any, retries: int) -> None:
         """Read an answer that is here as a whole, or watch one that is still coming."""
@@ -309,8 +345,14 @@ def _with_options(
     return (args[0], options, *args[2:]), kwargs
 
 
-def _path(options: Any) -> str:
-    return str(options.url).partition("?")[0]
+def _asking_for_usage(options: Any, body: Mapping[str, Any]) -> Any:
+    """Return a copy of `options` that asks for the usage of a stream."""
+    asking = copy.copy(options)
+    asking.json_data = {
+        **options.json_data,
+        _STREAM_OPTIONS: {**(body.get(_STREAM_OPTIONS) or {}), "include_usage": True},
+    }
+    return asking
 
 
 def _body(options: Any) -> dict[str, Any]:
@@ -324,6 +366,10 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _no_second_span(wrapped: Any, _instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _no_second_span(original: Any) -> Any:
     """Leave out the SDK's own span of a call that we record."""
-    return None if in_progress.get() is not None else wrapped(*args, **kwargs)
+
+    def start(*args: Any, **kwargs: Any) -> Any:
+        return None if in_progress.get() is not None else original(*args, **kwargs)
+
+    return start

@@ -58,6 +58,27 @@ def test_uninstrumenting_restores_every_function(tmp_path: Path, monkeypatch: py
     assert all(during[name] is not before[name] for name in before if before[name] is not None)
 
 
+def test_what_somebody_wraps_around_a_patch_stays_and_the_patch_does_nothing(
+    telemetry: Telemetry, server: ReplayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.answer_with(json_answer(wire.chat()))
+    ours = openai_base.SyncAPIClient.request
+    seen: list[str] = []
+
+    def theirs(client: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append("them")
+        return ours(client, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(openai_base.SyncAPIClient, "request", theirs)
+        otel_llmcost.uninstrument()
+        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="test") as client:
+            client.chat.completions.create(**ASKED)
+    openai_base.SyncAPIClient.request = ours.__wrapped__  # type: ignore[attr-defined, method-assign]
+    assert seen == ["them"]
+    assert telemetry.calls() == []
+
+
 def test_instrumenting_twice_tells_a_call_once(telemetry: Telemetry, server: ReplayServer) -> None:
     otel_llmcost.instrument()
     server.answer_with(json_answer(wire.chat()))
@@ -108,10 +129,10 @@ def test_an_sdk_that_is_imported_later_is_patched_then() -> None:
     """Instrumenting must not import SDKs that the application may never use."""
     code = (
         "import sys, otel_llmcost; otel_llmcost.instrument(); assert 'openai' not in sys.modules;"
-        "import openai._base_client as b; print(type(b.SyncAPIClient.__dict__['request']).__name__)"
+        "import openai._base_client as b; print(hasattr(b.SyncAPIClient.__dict__['request'], '__wrapped__'))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "FunctionWrapper"
+    assert done.stdout.strip() == "True"
 
 
 def test_work_handed_to_an_executor_keeps_its_attribution(telemetry: Telemetry, server: ReplayServer) -> None:
