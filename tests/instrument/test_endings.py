@@ -105,10 +105,9 @@ def test_a_malformed_body_is_the_applications_error_and_one_warning(
     with (
         _openai(server) as client,
         caplog.at_level(logging.WARNING, "otel_llmcost"),
-        pytest.raises(Exception) as raised,
+        pytest.raises((json.JSONDecodeError, openai.APIResponseValidationError)),
     ):
         client.chat.completions.create(**ASKED)
-    assert isinstance(raised.value, json.JSONDecodeError | openai.APIResponseValidationError)
     call = telemetry.call()
     assert (call.usage, call.usage_quality) == (None, UsageQuality.MISSING)
     warnings = [record.getMessage() for record in caplog.records if record.name == "otel_llmcost"]
