@@ -51,6 +51,7 @@ def demo(
     from otel_llmcost.cli.opened import opened
     from otel_llmcost.cli.tables import console
     from otel_llmcost.cli.when import zone_of
+    from otel_llmcost.pricing import Pricer, load_rate_table
     from otel_llmcost.reports import Window, dimension_of, incidents, spend
 
     zone_of(timezone)
@@ -60,7 +61,7 @@ def demo(
         forget(place)
     began_ns = time.time_ns()
     run = _run(place)
-    with _hinting_at_fresh(), opened(dsn, place) as store:
+    with _hinting_at_fresh(), opened(dsn, place, Pricer(load_rate_table())) as store:
         if days:
             _fill(store, days, until_ns=began_ns)
         until_ns = time.time_ns() + _A_SECOND_NS
@@ -141,7 +142,7 @@ def _run(place: Path) -> Path:
 
 def _fill(store: "Store", days: int, *, until_ns: int) -> None:
     """Write the past `days` into the store, priced as every call is."""
-    from otel_llmcost.cli.opened import SlowProgress
+    from otel_llmcost.cli.progress import SlowProgress
     from otel_llmcost.demo.month import month
     from otel_llmcost.pricing import load_rate_table, price
     from otel_llmcost.store import PricedCall

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from rich.text import Text
 
@@ -131,7 +132,7 @@ def _print_next(result: DemoResult, console: Console) -> None:
     """Print what to type next, so that it can be copied as it stands."""
     llmcost = _program()
     query = "SELECT feature, sum(list_cost) FROM spend_hourly GROUP BY feature"
-    where = f"LLMCOST_DSN={shlex.quote(result.dsn)} " if result.dsn else ""
+    where = f"LLMCOST_DSN={_shown_dsn(result.dsn)} " if result.dsn else ""
     since = f"{result.days}d" if result.days else "1h"
     console.print(Text("\nWhat to type next", style="bold"))
     for line in (
@@ -145,11 +146,16 @@ def _print_next(result: DemoResult, console: Console) -> None:
     console.print(f"The provider's own log of what it answered: {result.log}", style="dim", soft_wrap=True)
     console.print(Text("\nYour own app", style="bold"))
     for line in (
-        "unset LLMCOST_DATA_DIR",
+        f"unset {'LLMCOST_DSN ' if result.dsn else ''}LLMCOST_DATA_DIR",
         "opentelemetry-instrument python your_app.py",
         f"{llmcost} report",
     ):
         console.print(f"  {line}", soft_wrap=True)
+
+
+def _shown_dsn(dsn: str) -> str:
+    """Return a DSN as one would type it; one that holds a password is not shown."""
+    return "…" if urlsplit(dsn).password else shlex.quote(dsn)
 
 
 def _for_shell(path: Path) -> str:

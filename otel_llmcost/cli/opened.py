@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.cli.exits import say
+from otel_llmcost.cli.progress import SlowProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
-
-    from rich.progress import Progress, TaskID
 
     from otel_llmcost.drain import Drained
     from otel_llmcost.pricing import Pricer
     from otel_llmcost.store import Refused, Store
-
-SLOW_S: Final = 2.0
-"""Whatever takes longer shows how far it is, on a terminal."""
 
 _NAMED_FAULTS: Final = 5
 
@@ -47,7 +40,8 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None) -> Iterator[S
     has_spool = (data_dir / "spool").exists()
     pricer = pricer_of(data_dir) if pricer is None and has_spool else pricer
     with connected(dsn, data_dir) as store:
-        store.migrate()
+        with SlowProgress("bringing the tables up to date"):
+            store.migrate()
         if pricer is not None:
             drain_again(store, data_dir, pricer)
         yield store
@@ -61,7 +55,8 @@ def drain_again(store: Store, data_dir: Path, pricer: Pricer) -> Drained:
         return Drained()
     done = drained(store, data_dir, pricer)
     if done.calls:
-        store.derive()
+        with SlowProgress("summing up"):
+            store.derive()
     say_faults(done)
     return done
 
@@ -92,17 +87,26 @@ def connected(dsn: str, data_dir: Path) -> Iterator[Store]:
     from otel_llmcost.exporter import default_dsn
     from otel_llmcost.store import connect
 
-    with connect(dsn or default_dsn(data_dir), on_refused=lambda rows: keep_refused(rows, data_dir)) as store:
+    with SlowProgress("opening the store"):
+        store = connect(dsn or default_dsn(data_dir), on_refused=lambda rows: keep_refused(rows, data_dir))
+    with store:
         yield store
 
 
-def drained(store: Store, data_dir: Path, pricer: Pricer) -> Drained:
-    """Bring the spool into the store and return what was done; show how far it is where that takes long."""
+def drained(store: Store, data_dir: Path, pricer: Pricer, *, shows_progress: bool | None = None) -> Drained:
+    """Bring the spool into the store and return what was done.
+
+    Args:
+        store: Migrated.
+        data_dir: Where the spool is.
+        pricer: The rates.
+        shows_progress: Whether a bar may be shown; None where there is a terminal.
+    """
     from otel_llmcost.drain import drain
 
     spool = data_dir / "spool"
     waiting = sum(1 for path in spool.glob("*.segment"))
-    with SlowProgress("draining the spool", waiting) as progress:
+    with SlowProgress("draining the spool", waiting, is_shown=shows_progress) as progress:
         return drain(spool, store, pricer, on_progress=lambda done: progress.advance_to(done.segments))
 
 
@@ -124,45 +128,3 @@ def keep_refused(rows: Sequence[Refused], data_dir: Path) -> None:
             file.write(json.dumps(line, default=str) + "\n")
     first = rows[0].row.call
     say(f"the store refused {len(rows)} calls, kept in {path}: {first.trace_id}/{first.span_id}: {rows[0].reason}")
-
-
-class SlowProgress:
-    """A progress bar on stderr that appears after two seconds, and only on a terminal.
-
-    Args:
-        label: What is being done.
-        total: How much there is of it.
-    """
-
-    def __init__(self, label: str, total: int) -> None:
-        self._label, self._total = label, total
-        self._began_s = time.monotonic()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
-
-    def advance_to(self, done: int) -> None:
-        """Say how much is done."""
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._began_s > SLOW_S:
-            self._show()
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=max(self._total, done))
-
-    def _show(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._bar.start()
-        self._task = self._bar.add_task(self._label, total=self._total)
-
-    def __enter__(self) -> Self:
-        """Begin to count the time."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()

@@ -30,13 +30,14 @@ def report(
     """
     from otel_llmcost.cli import report_view
     from otel_llmcost.cli.opened import opened
+    from otel_llmcost.cli.progress import SlowProgress
     from otel_llmcost.cli.tables import console
     from otel_llmcost.cli.when import window_of
     from otel_llmcost.reports import dimension_of, spend
 
     dimensions = [dimension_of(name) for name in by.split(",")]
     window = window_of(since, until, timezone=timezone, now_ns=time.time_ns())
-    with opened(dsn, data_dir_of(data_dir)) as store:
+    with opened(dsn, data_dir_of(data_dir)) as store, SlowProgress("asking the store"):
         found = spend(store, dimensions, window, limit=limit)
     if form is Format.TABLE:
         report_view.print_report(found, console())

@@ -31,12 +31,14 @@ def sql(
     In JSON formats decimals are written as text, so that no reader makes floats of them.
     """
     from otel_llmcost.cli.opened import opened
+    from otel_llmcost.cli.progress import SlowProgress
 
     text, form = readable(sys.stdin.read() if query == "-" else query, form)
     with opened(dsn, data_dir_of(data_dir)) as store:
         store.forbid_writes()
         try:
-            answer = store.query_bytes(text, form=form)
+            with SlowProgress("asking the store"):
+                answer = store.query_bytes(text, form=form)
         except StoreRefusedError as error:
             msg = f"the query cannot be answered: {error}"
             raise ConfigError(msg) from error

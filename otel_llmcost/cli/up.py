@@ -113,7 +113,7 @@ class Intake:
         from otel_llmcost.cli.opened import drained, say_faults
 
         if (self.place / "spool").exists():
-            done = drained(self.store, self.place, self.pricer)
+            done = drained(self.store, self.place, self.pricer, shows_progress=False)
             say_faults(done)
             self.calls += done.calls
             self.is_stale = self.is_stale or done.calls > 0
