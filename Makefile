@@ -70,6 +70,11 @@ dashboards: $(VENV)/.dev
 	@if [ -e dashboards/__main__.py ]; then $(BIN)/python -m dashboards $(ARGS); \
 	else echo 'dashboards/ holds no builder yet: nothing was generated'; fi
 
+## pictures: draw the README's pictures anew, from what the command shows
+.PHONY: pictures
+pictures: $(VENV)/.demo
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python docs/pictures/draw.py docs/pictures/demo.svg llmcost demo
+
 ## up: take in and show what applications spend, in a ClickHouse server where a Docker engine answers, else embedded
 .PHONY: up
 up: $(VENV)/.demo
