@@ -11,6 +11,7 @@ from pathlib import Path
 from otel_llmcost.drain import drain
 from otel_llmcost.exporter import default_dsn
 from otel_llmcost.pricing import load_rate_table
+from otel_llmcost.pricing.pricer import Pricer
 from otel_llmcost.store import connect
 
 CALLS = """
@@ -26,7 +27,8 @@ data_dir = Path(sys.argv[1])
 with connect(default_dsn(data_dir)) as store:
     store.migrate()
     print("ready", flush=True)
-    done = drain(data_dir / "spool", store, load_rate_table(), on_progress=lambda _: print("segment", flush=True))
+    pricer = Pricer(load_rate_table())
+    done = drain(data_dir / "spool", store, pricer, on_progress=lambda _: print("segment", flush=True))
     store.derive()
     if "spend" in sys.argv:
         print(json.dumps({"faults": done.faults, "calls": store.query(CALLS).rows, "spend": store.query(SPEND).rows}))
