@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _METERS: Final = {meter.value: meter for meter in UsageMeter}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = "first"
+_UPSTREAM: Final = "genai-prices"
 _TOKENS: Final = INPUT_METERS | OUTPUT_METERS
 _BY_TIME: Final = frozenset({UsageMeter.AUDIO_SECOND})
 """Meters whose published price need not divide into whole pico-USD a unit: an hour has 3600 seconds."""
@@ -92,7 +93,8 @@ def _dearer(card: RateCard, factor: Fraction, region: str) -> RateCard:
         }
 
     tiers = tuple(replace(tier, rates=times(tier.rates)) for tier in card.context_tiers)
-    return replace(card, id=f"{card.id}~{region}", region=region, rates=times(card.rates), context_tiers=tiers)
+    name = f"{card.id}~{region.partition('+')[0]}"
+    return replace(card, id=name, region=region, rates=times(card.rates), context_tiers=tiers)
 
 
 @lru_cache(maxsize=4096)
@@ -124,7 +126,8 @@ def _card(provider: str, model: str, source: str, told: Mapping[str, Any]) -> Ra
     name = f"{provider}/{model}@{begin[:10] if begin else _FIRST}"
     name += f"#{tier}" if tier != STANDARD else ""
     name += f"+{schedule[0][0]}" if schedule else ""
-    name += f"~{region}" if region else ""
+    name += f"~{told['in'][0]}" if region else ""
+    upstream = told.get("by", _UPSTREAM)
     card = RateCard(
         id=name,
         provider=provider,
@@ -136,7 +139,8 @@ def _card(provider: str, model: str, source: str, told: Mapping[str, Any]) -> Ra
         schedule=schedule,
         rates=_rates(told["rates"]),
         context_tiers=tuple(_context_tier(above) for above in told.get("above", ())),
-        source=source,
+        source=told.get("source", source),
+        upstream=upstream,
     )
     if _begin(card) >= _end(card):
         msg = f"{name} ends at {end}, before it begins"

@@ -16,6 +16,8 @@ VERTEX: Final = "gcp.vertex_ai"
 X_AI: Final = "x_ai"
 
 DATA_ZONE: Final = "datazone"
+"""Azure's European or American data zone where nobody says which; with `_eu` or `_us` behind it where somebody does."""
+
 REGIONAL: Final = "regional"
 
 _ORDINARY: Final = frozenset({"", "global", "default", "not_available", "unspecified", "none"})
@@ -25,11 +27,11 @@ _ONE_PRICE: Final = frozenset({"gcp.gemini"})
 _PRICE_IN_NAME: Final = frozenset({BEDROCK})
 """Providers of whom a region alone says nothing of a surcharge: the name of the profile asked for does."""
 
-_AZURE_DEPLOYMENT: Final = re.compile(r"(global|data[ _-]?zone|regional)?(standard|batch|provisioned\w*)?")
-_AZURE_ZONES: Final = frozenset({"eu", "us"})
+_AZURE_DEPLOYMENT: Final = re.compile(r"(global|data[ _-]?zone|regional)?(standard|batch|provisioned\w*)?(?::(eu|us))?")
+AZURE_ZONES: Final = frozenset({"eu", "us"})
 _HOST: Final = re.compile(
     r"(?P<residency>[a-z]{2})\.api\.openai\.com"
-    r"|(?P<aws>[a-z]{2}(?:-[a-z]+)+-\d)\.api\.x\.ai"
+    r"|(?P<served>[a-z0-9-]+)\.api\.x\.ai"
     r"|(?P<location>[a-z0-9-]+)-aiplatform\.googleapis\.com"
     r"|aiplatform\.(?P<multi>[a-z]+)\.rep\.googleapis\.com"
     r"|bedrock-runtime(?:-fips)?\.(?P<bedrock>[a-z0-9-]+)\.amazonaws\.com"
@@ -42,15 +44,14 @@ def place_of(provider: str, region: str) -> str:
 
     Args:
         provider: Who sells it, as the table spells it.
-        region: The provider's own word for where, or for Azure its word for the type of deployment.
+        region: The provider's own word for where, or for Azure its word for the type of deployment, with the zone of
+            a data zone behind it if that is known: `DataZoneStandard:eu`.
     """
     word = region.strip().lower()
     if word in _ORDINARY or provider in _ONE_PRICE:
         return ""
     if provider == AZURE:
         return _azure_place(word)
-    if provider == X_AI:
-        return word.split("-")[0]
     return word
 
 
@@ -78,7 +79,9 @@ def azure_tier(deployment_type: str) -> str:
 
 def _azure_place(word: str) -> str:
     found = _AZURE_DEPLOYMENT.fullmatch(word)
-    if word in _AZURE_ZONES or (found and (found[1] or "").startswith("data")):
-        return DATA_ZONE
+    if word in AZURE_ZONES:
+        return f"{DATA_ZONE}_{word}"
+    if found and (found[1] or "").startswith("data"):
+        return f"{DATA_ZONE}_{found[3]}" if found[3] else DATA_ZONE
     # "Standard" alone is the type of a deployment in one region; "GlobalStandard" is the ordinary one.
     return REGIONAL if found and found[1] in {None, "regional"} else ""

@@ -96,6 +96,7 @@ class RateCard:
         rates: Prices of a call below every context threshold.
         context_tiers: Prices above a threshold, the lowest threshold first.
         source: The page that publishes the price.
+        upstream: Who told us of it: packages joined by `+`, or `decision` where they disagreed and one of us decided.
     """
 
     id: str
@@ -109,6 +110,12 @@ class RateCard:
     schedule: tuple[tuple[int, int], ...] = ()
     context_tiers: tuple[ContextTier, ...] = ()
     source: str = ""
+    upstream: str = ""
+
+    @property
+    def agreement(self) -> int:
+        """How many sources say the same; 1 for a decision."""
+        return self.upstream.count("+") + 1
 
     def in_effect(self, at_ns: int) -> bool:
         """Return whether a call that began at `at_ns` (Unix nanoseconds) is billed by this card."""

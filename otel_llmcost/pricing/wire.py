@@ -17,7 +17,7 @@ from otel_llmcost.call import LLMCall
 from otel_llmcost.money import to_text
 from otel_llmcost.pricing.compiled import unix_ns
 from otel_llmcost.pricing.engine import BATCH, Served
-from otel_llmcost.pricing.places import azure_tier, region_at
+from otel_llmcost.pricing.places import AZURE_ZONES, azure_tier, region_at
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _REGION_KEYS: Final = ("inference_geo", "data_residency", "region", "location", "cloud.region", "azure.zone")
+_ZONE_KEYS: Final = ("azure.zone", "zone")
 _HOST_KEYS: Final = ("server.address", "server_address")
 _DEPLOYMENT_KEYS: Final = ("azure.deployment_type", "deployment_type")
 
@@ -108,7 +109,10 @@ def _call(provider: str, told: Reading, case: Mapping[str, Any]) -> LLMCall:
 def _served(told: Reading, context: Mapping[str, Any]) -> Served:
     deployment = _word(context, _DEPLOYMENT_KEYS)
     tier = azure_tier(deployment)
-    region = told.region or deployment or _word(context, _REGION_KEYS) or region_at(_word(context, _HOST_KEYS))
+    region = told.region or _word(context, _REGION_KEYS) or region_at(_word(context, _HOST_KEYS))
+    if deployment:
+        zone = _word(context, _ZONE_KEYS).lower()
+        region = f"{deployment}:{zone}" if zone in AZURE_ZONES else deployment
     return Served(
         service_tier=tier or told.service_tier or _word(context, ("service_tier",)),
         speed=told.speed or _word(context, ("speed",)),

@@ -10,32 +10,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_llmcost.errors import RateTableError
-from otel_llmcost.pricing.importer.genai import compile_table
+from otel_llmcost.pricing.importer.build import compile_table
 from otel_llmcost.pricing.table import SHIPPED, rate_table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from otel_llmcost.pricing.importer.genai import Report
+    from otel_llmcost.pricing.importer.build import Build
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write the table to the file named, or to its place in the package; return the exit code."""
     path = Path(arguments[0]) if arguments else SHIPPED
     try:
-        content, report = compile_table()
-        table = rate_table_of(content, path)
+        build = compile_table()
+        table = rate_table_of(build.content, path)
     except RateTableError as exc:
         sys.stderr.write(f"no rate table was written: {exc}\n")
         return 1
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    sys.stdout.write("\n".join(lines_of(report)) + f"\n\n{path}: version {table.version}, {len(content):,} bytes\n")
+    path.write_bytes(build.content)
+    told = "\n".join(lines_of(build))
+    sys.stdout.write(f"{told}\n\n{path}: version {table.version}, {len(build.content):,} bytes\n")
     return 0
 
 
-def lines_of(report: Report) -> Iterator[str]:
+def lines_of(build: Build) -> Iterator[str]:
     """Yield the report for people: coverage by provider, then everything left out, by name."""
+    report, agreement = build.report, build.agreement
     yield f"{'provider':26}{'models':>8}{'names':>8}{'cards':>8}  cards by tier"
     for provider in sorted(report.models):
         tiers = ", ".join(f"{tier} {count}" for tier, count in sorted(report.tiers[provider].items()))
@@ -46,6 +48,8 @@ def lines_of(report: Report) -> Iterator[str]:
         ("prices of resellers that are not exact; the meter stays unpriced", sorted(report.faults.inexact)),
         ("prices without a meter here", sorted(report.faults.no_meter)),
         ("left out", sorted(report.left_out)),
+        ("entries of litellm that contradict another of its own", sorted(agreement.contradicted)),
+        ("entries of a place whose model is sold nowhere else", sorted(agreement.homeless)),
     ):
         yield f"\n{title}: {len(names)}"
         yield from (f"  {name}" for name in names)

@@ -36,10 +36,18 @@ _METER_OF: Final = {
     "storage_searches_kcount": UsageMeter.FILE_SEARCH,
     "requests_kcount": UsageMeter.REQUEST,
     "input_document_kpages": UsageMeter.PAGE,
+    "audio_hours": UsageMeter.AUDIO_SECOND,
 }
 """Our meter of each of the package's price keys. A key that is absent has no meter here yet: it is reported."""
 
 _PER: Final = {unit["price_key"]: int(unit["per"]) for unit in unit_data.values()}
+_SECONDS: Final = "audio_hours"
+_SAME_AGAIN: Final = {"input_audio_hours": _SECONDS}
+"""Keys that say the same as another one, where both are there."""
+
+_BY_TIME: Final = frozenset({_SECONDS})
+"""Prices by the hour: what is counted is seconds, and no second need cost a whole pico-USD."""
+
 _THRESHOLD_IS_REACHED: Final = frozenset({"x-ai"})
 """Providers whose long prices begin at the threshold itself; the package says so by one token less."""
 _BILLED_BY_PROMPT: Final = ("gemini-2.", "gemini-1.")
@@ -101,6 +109,7 @@ class CardWriter:
         return card
 
     def _known(self, prices: Prices) -> Prices:
+        prices = {key: price for key, price in prices.items() if prices.get(_SAME_AGAIN.get(key, "")) != price}
         for key in sorted(prices.keys() - _METER_OF.keys()):
             self.faults.no_meter.add(f"{self.provider_id}/{self.model_id}: {key}")
         return {key: price for key, price in prices.items() if key in _METER_OF}
@@ -117,7 +126,7 @@ class CardWriter:
     def _rate(self, key: str, usd: Decimal) -> list[Any] | None:
         per = _PER[key]
         with localcontext(prec=80):
-            if usd * PICO_PER_USD % per == 0:
+            if usd * PICO_PER_USD % (1 if key in _BY_TIME else per) == 0:
                 return [_plain(usd), per]
         named = f"{self.provider_id}/{self.model_id}: {key} {_plain(usd)}"
         if self.is_first_party:

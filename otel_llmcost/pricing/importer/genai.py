@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from genai_prices.data import providers as ALL_PROVIDERS  # noqa: N812 - it is a constant, written in lower case
@@ -14,10 +12,9 @@ from otel_llmcost.pricing.importer.cards import CardWriter, Faults
 from otel_llmcost.pricing.importer.history import PEAKS, Peak, history_of
 from otel_llmcost.pricing.importer.names import names_of, own_name
 from otel_llmcost.pricing.rates import STANDARD
-from otel_llmcost.pricing.table import SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from genai_prices.types import ModelInfo, Provider
 
@@ -72,23 +69,12 @@ class Report:
         self.tiers[provider].update(card.get("tier", STANDARD) for card in cards)
 
 
-def compile_table() -> tuple[bytes, Report]:
-    """Return the bytes of the compiled table, the same for the same package, and what the import did.
+def genai_lines(report: Report) -> Iterator[dict[str, Any]]:
+    """Yield what the package knows, one model a line, and note in `report` what was left out.
 
     Raises:
         RateTableError: A first-party price is no whole number of pico-USD; the message names it.
     """
-    report = Report()
-    lines = sorted(_lines(report), key=lambda line: (line["provider"], line["model"]))
-    header = {"schema": SCHEMA, "currency": "USD", "built_from": {"genai-prices": version("genai-prices")}}
-    return b"".join(_encoded(line) for line in (header, *lines)), report
-
-
-def _encoded(line: Mapping[str, Any]) -> bytes:
-    return json.dumps(line, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
-
-
-def _lines(report: Report) -> Iterator[dict[str, Any]]:
     for provider in ALL_PROVIDERS:
         sold = [(model, provider) for model in provider.models]
         sold += [(model, other) for other in _resold_by(provider) for model in other.models]

@@ -172,13 +172,128 @@ def test_ordinary_speed_is_no_tier():
     [
         (Served(service_tier="hyper"), "2026-11-20T12:00:00Z", "no hyper rate of openai/gpt-5 at 2026-11-20T12:00:00"),
         (Served(service_tier="flex"), "2026-01-22T00:00:00Z", "no flex rate of openai/gpt-5 at 2026-01-22T00:00:00"),
-        (Served(region="eu"), "2026-11-20T12:00:00Z", "no rate of openai/gpt-5 for the region eu"),
     ],
 )
 def test_what_the_table_does_not_know_is_billed_as_standard_and_says_so(served, at, said):
     answer = priced(Usage(input_tokens=1000), "gpt-5", at=at, served=served)
     assert (answer.status, answer.list_cost) == (PriceStatus.FALLBACK, 1000 * 1_250_000)
     assert said in answer.detail
+
+
+# --- the place that served ---
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "region", "input_price"),
+    [
+        # OpenAI: residency costs 1.1 times for models since 2026-03-05, nothing for older ones
+        ("openai", "gpt-5.4", "eu", 2_750_000),
+        ("openai", "gpt-5.4", "us", 2_750_000),
+        ("openai", "gpt-5", "eu", 1_250_000),
+        # Anthropic: 1.1 times in the US from Opus and Sonnet 4.6 on
+        ("anthropic", "claude-sonnet-4-6", "us", 3_300_000),
+        ("anthropic", "claude-sonnet-4-6", "global", 3_000_000),
+        ("x_ai", "grok-4.6", "us", 2_200_000),
+        # Vertex: 1.1 times wherever it is not global, for the models that say so
+        ("gcp.vertex_ai", "gemini-3.5-flash", "us-central1", 1_650_000),
+        ("gcp.vertex_ai", "gemini-3.5-flash", "global", 1_500_000),
+        ("gcp.gemini", "gemini-3.5-flash", "us-central1", 1_500_000),
+        # Azure: prices of their own for data zones, 1.2 times for the European one of GPT-6
+        ("azure", "gpt-4o-2024-08-06", "DataZoneStandard:eu", 2_750_000),
+        ("azure", "gpt-6-sol", "DataZoneStandard:us", 2_200_000),
+        ("azure", "gpt-6-sol", "DataZoneStandard:eu", 2_400_000),
+        ("azure", "gpt-6-sol", "GlobalStandard", 2_000_000),
+        # Bedrock: the name of the profile says it all
+        ("aws.bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us-east-1", 3_300_000),
+        ("aws.bedrock", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "us-east-1", 3_000_000),
+        ("aws.bedrock", "us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0", "us-gov-west-1", 3_600_000),
+        ("aws.bedrock", "amazon.nova-pro-v1:0", "us-gov-west-1", 960_000),
+        ("aws.bedrock", "eu.amazon.nova-pro-v1:0", "", 1_050_000),
+    ],
+)
+def test_a_place_has_its_price(provider, name, region, input_price):
+    answer = priced(Usage(input_tokens=1000), name, provider=provider, served=Served(region=region))
+    assert (answer.status, answer.list_cost) == (PriceStatus.PRICED, 1000 * input_price), answer
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "region"),
+    [
+        ("azure", "gpt-4o-2024-08-06", "Standard"),
+        ("azure", "gpt-6-sol", "DataZoneStandard"),
+        ("anthropic", "claude-sonnet-4-6", "eu"),
+        ("mistral_ai", "mistral-large-4", "eu"),
+    ],
+)
+def test_a_place_of_which_nothing_is_known_is_billed_as_standard_and_says_so(provider, name, region):
+    answer = priced(Usage(input_tokens=1000), name, provider=provider, served=Served(region=region))
+    assert answer.status is PriceStatus.FALLBACK
+    assert "for the region" in answer.detail
+
+
+def test_a_surcharge_is_on_tokens_and_not_on_searches():
+    usage = Usage(input_tokens=1000, web_search=2)
+    # gpt-5.4 in the EU: 2.50 × 1.1 a million tokens, 10 USD a thousand searches as everywhere
+    answer = priced(usage, "gpt-5.4", served=Served(region="eu"))
+    assert answer.list_cost == 1000 * 2_750_000 + 2 * 10_000_000_000
+    assert answer.rate_id == "openai/gpt-5.4@first~*"
+
+
+def test_a_call_is_placed_by_the_host_that_answered():
+    answer = price(call(request_model="gpt-5.4", server_address="eu.api.openai.com"), load_rate_table())
+    assert answer.list_cost == 1000 * 2_750_000
+
+
+def test_a_path_says_where_the_model_is_sold():
+    path = "projects/p/locations/europe-west1/publishers/google/models/gemini-3.5-flash"
+    assert priced(Usage(input_tokens=1000), path, provider="vertex_ai").list_cost == 1000 * 1_650_000
+
+
+@pytest.mark.parametrize("tier", ["PROVISIONED_THROUGHPUT", "reserved", "scale"])
+def test_capacity_paid_for_beforehand_adds_nothing(tier):
+    answer = priced(Usage(input_tokens=1000), "gpt-5", served=Served(service_tier=tier))
+    assert (answer.status, answer.list_cost, answer.lines) == (PriceStatus.INCLUDED, 0, ())
+
+
+# --- what is sold by the hour ---
+
+
+@pytest.mark.parametrize(
+    ("seconds", "cost"), [(3600, 40_000_000_000), (1, 11_111_111), (2, 22_222_222), (5, 55_555_556)]
+)
+def test_an_hour_costs_what_is_published_and_a_second_the_nearest_pico(seconds, cost):
+    # whisper-large-v3-turbo: 0.04 USD an hour, which is 11,111,111.1… pico-USD a second
+    assert priced(Usage(audio_second=seconds), "whisper-large-v3-turbo", provider="groq").list_cost == cost
+
+
+# --- history and tiers of the second source ---
+
+
+@pytest.mark.parametrize(
+    ("at", "input_price", "output_price"),
+    [("2026-04-29T23:59:59Z", 6_000_000, 22_500_000), ("2026-04-30T00:00:00Z", 3_000_000, 15_000_000)],
+)
+def test_the_long_context_of_sonnet_was_dear_until_it_ended(at, input_price, output_price):
+    usage = Usage(input_tokens=250_000, output_tokens=1000)
+    answer = priced(usage, "claude-sonnet-4-5-20250929", provider="anthropic", at=at)
+    assert answer.list_cost == 250_000 * input_price + 1000 * output_price
+
+
+@pytest.mark.parametrize(
+    ("provider", "name", "served", "input_price", "output_price"),
+    [
+        ("aws.bedrock", "amazon.nova-pro-v1:0", Served(is_batch=True), 400_000, 1_600_000),
+        ("aws.bedrock", "amazon.nova-pro-v1:0", Served(service_tier="priority"), 1_400_000, 5_600_000),
+        ("aws.bedrock", "amazon.nova-pro-v1:0", Served(service_tier="flex"), 400_000, 1_600_000),
+        ("gcp.gemini", "gemini-3.5-flash", Served(service_tier="flex"), 750_000, 4_500_000),
+        ("gcp.gemini", "gemini-3.5-flash", Served(service_tier="priority"), 2_700_000, 16_200_000),
+        ("azure", "gpt-5.4", Served(service_tier="priority"), 5_000_000, 30_000_000),
+        ("azure", "gpt-5.4", Served(is_batch=True, region="DataZoneBatch:us"), 1_375_000, 8_250_000),
+    ],
+)
+def test_a_tier_that_one_source_only_tells_of_is_priced(provider, name, served, input_price, output_price):
+    answer = priced(Usage(input_tokens=1000, output_tokens=10), name, provider=provider, served=served)
+    assert (answer.status, answer.list_cost) == (PriceStatus.PRICED, 1000 * input_price + 10 * output_price), answer
 
 
 # --- models ---

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
+from importlib.util import find_spec
 
 import pytest
 
 from otel_llmcost.errors import RateTableError
 from otel_llmcost.pricing import load_rate_table
-from otel_llmcost.pricing.table import SHIPPED, rate_table_of
+from otel_llmcost.pricing.table import SHIPPED
 
 pytest.importorskip("genai_prices", reason="genai-prices, a developer's package, is not installed")
 
@@ -18,9 +18,11 @@ from genai_prices.data import providers
 from genai_prices.types import ConditionalPrice, ModelInfo, ModelPrice, StartDateConstraint, Tier, TieredPrices
 
 from otel_llmcost.pricing.importer.__main__ import lines_of, main
+from otel_llmcost.pricing.importer.build import compile_table
 from otel_llmcost.pricing.importer.cards import CardWriter, Faults
-from otel_llmcost.pricing.importer.genai import compile_table
 from otel_llmcost.pricing.importer.history import Peak, Span, history_of
+
+needs_both = pytest.mark.skipif(find_spec("litellm") is None, reason="litellm, which `make rates` fetches, is missing")
 
 
 @pytest.fixture(scope="module")
@@ -28,25 +30,25 @@ def compiled():
     return compile_table()
 
 
+@needs_both
 def test_the_shipped_table_is_what_the_importer_writes(compiled):
-    content, _ = compiled
-    built_from = load_rate_table().built_from["genai-prices"]
-    assert content == SHIPPED.read_bytes(), f"the table was built from genai-prices {built_from}: import it again"
+    built_from = load_rate_table().built_from
+    assert compiled.content == SHIPPED.read_bytes(), f"the table was built from {built_from}: `make rates` again"
 
 
+@needs_both
 def test_importing_again_gives_the_same_bytes(compiled):
-    assert compile_table()[0] == compiled[0]
+    assert compile_table().content == compiled.content
 
 
-def test_the_report_counts_what_is_in_the_table(compiled):
-    content, report = compiled
-    table = rate_table_of(content, Path("rates.jsonl"))
-    assert report.models.total() == len(table.models)
-    text = "\n".join(lines_of(report))
+@needs_both
+def test_the_report_names_what_was_left_out(compiled):
+    text = "\n".join(lines_of(compiled))
     assert "anthropic" in text
-    assert "  openai/whisper-1: audio_hours" in text
+    assert "  openai/tts-1: input_mchars" in text
 
 
+@needs_both
 def test_the_tool_writes_a_table_that_can_be_read(tmp_path, capsys):
     path = tmp_path / "new" / "rates.jsonl"
     assert main([str(path)]) == 0
@@ -77,6 +79,8 @@ def test_every_standard_price_of_openai_and_anthropic_is_the_packages_own():
         if provider.id not in {"openai", "anthropic"} or hit is None:
             continue
         card = hit[0].card("standard", (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000)
+        if card.upstream == "decision" or model.id in {"claude-sonnet-4-0", "claude-sonnet-4-5"}:
+            continue  # decided otherwise, or with a long context that the package does not date
         for tokens in (1, 100_000, 100_001, 200_000, 200_001, 272_000, 272_001):
             for key, meter in (("input_mtok", "input"), ("cache_read_mtok", "cache_read"), ("output_mtok", "output")):
                 told = getattr(prices, key)

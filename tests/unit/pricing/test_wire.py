@@ -68,9 +68,37 @@ def test_the_answer_wins_over_the_context(told, context, rate_id):
     assert answered(told, context=context)["rate_id"] == rate_id
 
 
-@pytest.mark.parametrize("context", [{"inference_geo": "us"}, {"azure.zone": "eu"}, {"data_residency": "eu"}])
+@pytest.mark.parametrize("context", [{"inference_geo": "us"}, {"region": "eu"}, {"data_residency": "eu"}])
 def test_a_region_that_may_cost_more_is_a_fallback(context):
-    assert answered(FakeReading(usage=THOUSAND), context=context)["status"] == "fallback"
+    told = answered(FakeReading(usage=THOUSAND), context=context, provider="deepseek", model="deepseek-flash")
+    assert told["status"] == "fallback"
+
+
+@pytest.mark.parametrize(
+    ("case", "input_usd"),
+    [
+        ({"model": "gpt-5.4", "context": {"data_residency": "eu"}}, "2.75"),
+        ({"model": "gpt-5.4", "context": {"server.address": "us.api.openai.com"}}, "2.75"),
+        ({"provider": "anthropic", "model": "claude-opus-4-8", "context": {"inference_geo": "us"}}, "5.5"),
+        (
+            {
+                "provider": "azure",
+                "model": "gpt-4o-2024-08-06",
+                "context": {"azure.deployment_type": "DataZoneBatch", "azure.zone": "eu"},
+            },
+            "1.375",
+        ),
+    ],
+)
+def test_the_context_says_where_and_how_a_call_was_served(case, input_usd):
+    line = answered(FakeReading(usage=THOUSAND), **case)
+    assert (line["status"], line["lines"][0]["unit_price_usd"]) == ("priced", input_usd)
+
+
+def test_a_provisioned_deployment_is_included():
+    context = {"azure.deployment_type": "GlobalProvisionedManaged"}
+    line = answered(FakeReading(usage=THOUSAND), provider="azure", model="gpt-5.4", context=context)
+    assert (line["status"], line["total_usd"]) == ("included", "0")
 
 
 def test_the_reader_is_asked_for_our_name_of_the_provider():
