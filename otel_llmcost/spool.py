@@ -12,6 +12,7 @@ Rule 5: what cannot be read is set aside in `corrupt/`, named and counted; the f
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import shutil
 import struct
@@ -70,6 +71,9 @@ def encode_frame(frame: Frame) -> bytes:
 
 # --- appending ---
 
+_numbers: Final = itertools.count(1)
+"""Tells the segments of one process apart, whichever writer opens them."""
+
 
 class SegmentWriter:
     """Appends frames to a segment of its own, which it opens with the first one.
@@ -95,7 +99,6 @@ class SegmentWriter:
         self._path = directory
         self._size = 0
         self._opened_at_ns = 0
-        self._number = 0
 
     def append(self, frame: Frame) -> None:
         """Append a frame; whole, or not at all.
@@ -151,8 +154,7 @@ class SegmentWriter:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._check_budget()
             while self._file is None:
-                self._number += 1
-                self._path = self._directory / f"{now_ns:020d}-{os.getpid()}-{self._number:06d}.open"
+                self._path = self._directory / f"{now_ns:020d}-{os.getpid()}-{next(_numbers):06d}.open"
                 self._file = _locked(self._path)
         except OSError as error:
             self.forget()
