@@ -86,8 +86,12 @@ def count(of: Mapping[str, Any] | None, *keys: str) -> int:
     Raises:
         InvalidUsageError: There is something that is no count, or more than `MAX_COUNT`.
     """
+    if not of:
+        return 0
     for key in keys:
-        value = of.get(key) if of else None
+        value = of.get(key)
+        if type(value) is int and 0 <= value <= MAX_COUNT:  # nearly always, and sixteen times for each answer
+            return value
         if value is None:
             continue
         if not _is_number(value, at_most=MAX_COUNT) or int(value) != value:
