@@ -58,6 +58,7 @@ USAGE_ATTRIBUTES: Final = {
     "cache_write_1h_tokens": "llmcost.usage.cache_write_1h_tokens",
     "web_search": "llmcost.usage.web_search",
     "grounded_prompt": "llmcost.usage.grounded_prompt",
+    "grounded_query": "llmcost.usage.grounded_query",
     "file_search": "llmcost.usage.file_search",
     "code_session": "llmcost.usage.code_session",
     "audio_second": "llmcost.usage.audio_second",

@@ -35,6 +35,7 @@ class UsageMeter(StrEnum):
     OUTPUT_VIDEO = "output_video"
     WEB_SEARCH = "web_search"
     GROUNDED_PROMPT = "grounded_prompt"
+    GROUNDED_QUERY = "grounded_query"
     FILE_SEARCH = "file_search"
     CODE_SESSION = "code_session"
     AUDIO_SECOND = "audio_second"
@@ -72,6 +73,7 @@ class Usage:
         output_audio_tokens: The audio part of output_tokens; image and video likewise.
         web_search: Executed web searches; a declared tool that never ran counts nothing.
         grounded_prompt: Prompts answered with grounding, where the provider bills prompts.
+        grounded_query: Search queries that grounding executed, where the provider bills those.
         file_search: Executed file searches.
         code_session: Code-interpreter or container sessions.
         audio_second: Seconds of audio, where the provider bills time.
@@ -97,6 +99,7 @@ class Usage:
     output_video_tokens: int = 0
     web_search: int = 0
     grounded_prompt: int = 0
+    grounded_query: int = 0
     file_search: int = 0
     code_session: int = 0
     audio_second: int = 0

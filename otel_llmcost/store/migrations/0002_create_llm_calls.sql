@@ -79,6 +79,7 @@ CREATE TABLE IF NOT EXISTS llm_calls_log {on_cluster}
     output_video_tokens Int64 COMMENT 'The video part of output_tokens' CODEC(T64, ZSTD(1)),
     web_search Int64 COMMENT 'Executed web searches' CODEC(T64, ZSTD(1)),
     grounded_prompt Int64 COMMENT 'Prompts answered with grounding' CODEC(T64, ZSTD(1)),
+    grounded_query Int64 COMMENT 'Search queries that grounding executed' CODEC(T64, ZSTD(1)),
     file_search Int64 COMMENT 'Executed file searches' CODEC(T64, ZSTD(1)),
     code_session Int64 COMMENT 'Code-interpreter or container sessions' CODEC(T64, ZSTD(1)),
     audio_second Int64 COMMENT 'Seconds of audio' CODEC(T64, ZSTD(1)),
