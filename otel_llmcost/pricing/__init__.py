@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from otel_llmcost.pricing.changes import ModelChange, RateChange, compare
+from otel_llmcost.pricing.coverage import Coverage, coverage
 from otel_llmcost.pricing.engine import Resolved, Served, price, price_usage, resolve
 from otel_llmcost.pricing.overlay import Overlay
 from otel_llmcost.pricing.pricer import Pricer
@@ -13,7 +15,9 @@ from otel_llmcost.pricing.wire import price_line
 
 __all__ = [
     "ContextTier",
+    "Coverage",
     "Line",
+    "ModelChange",
     "ModelRates",
     "Overlay",
     "PriceStatus",
@@ -21,10 +25,13 @@ __all__ = [
     "Pricing",
     "Rate",
     "RateCard",
+    "RateChange",
     "RateTable",
     "Resolved",
     "Served",
     "canonical_provider",
+    "compare",
+    "coverage",
     "load_rate_table",
     "price",
     "price_line",

@@ -14,6 +14,7 @@ such a place are written out here once, when the table is read, so that pricing 
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _METERS: Final = {meter.value: meter for meter in UsageMeter}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = "first"
+_FACTOR: Final = re.compile(r"\d{1,3}(\.\d{1,6})?")
 _UPSTREAM: Final = "genai-prices"
 _TOKENS: Final = INPUT_METERS | OUTPUT_METERS
 _BY_TIME: Final = frozenset({UsageMeter.AUDIO_SECOND})
@@ -58,7 +60,7 @@ def model_rates_of(line: Mapping[str, Any]) -> ModelRates:
         several = _by_tier([card for card in cards if card.region == region])
         _place(regional, region.split("+"), several, model)
     for told in line.get("places", ()):
-        _place(regional, told["in"], _times(ordinary, Fraction(told["times"]), "+".join(told["in"])), model)
+        _place(regional, told["in"], _times(ordinary, _factor(told["times"]), "+".join(told["in"])), model)
     return ModelRates(provider, model, tuple(line.get("names", ())), ordinary, regional)
 
 
@@ -69,6 +71,7 @@ def _by_tier(cards: Sequence[RateCard]) -> Cards:
     for several in by_tier.values():
         several.sort(key=_begin)
         _check_overlap(several)
+        _check_gap(several)
     return {tier: tuple(several) for tier, several in by_tier.items()}
 
 
@@ -77,6 +80,13 @@ def _place(regional: dict[str, Cards], places: Sequence[str], cards: Cards, mode
         if regional.setdefault(place, cards) is not cards:
             msg = f"{model} has two price lists for {place}"
             raise RateTableError(msg)
+
+
+def _factor(told: object) -> Fraction:
+    if not isinstance(told, str) or not _FACTOR.fullmatch(told):
+        msg = f"{told!r} is no factor, which is written as decimal text"
+        raise RateTableError(msg)
+    return Fraction(told)
 
 
 def _times(cards: Cards, factor: Fraction, region: str) -> Cards:
@@ -206,6 +216,14 @@ def _check_overlap(cards: Sequence[RateCard]) -> None:
             if _windows_meet(card, later):
                 msg = f"{card.id} and {later.id} are in force at once"
                 raise RateTableError(msg)
+
+
+def _check_gap(cards: Sequence[RateCard]) -> None:
+    """Refuse a history with a hole in it. Hours whose price nobody published are none: they have windows."""
+    for card, later in pairwise(cards):
+        if not card.schedule and not later.schedule and _end(card) < _begin(later):
+            msg = f"no price is in force between {card.id} and {later.id}"
+            raise RateTableError(msg)
 
 
 def _windows_meet(one: RateCard, other: RateCard) -> bool:

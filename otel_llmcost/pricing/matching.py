@@ -126,6 +126,13 @@ def spellings_at(provider: str, model: str, known: frozenset[str]) -> Iterator[S
 
 def unwrapped(provider: str, name: str, known: frozenset[str]) -> Iterator[Spelling]:
     """Yield what an ARN, a path, a gateway's prefix or a geographic profile holds, from the outside in."""
+    yield from _inner(provider, name)
+    if sold_by := _behind_prefix(provider, name, known):
+        yield sold_by
+        yield from (inner._replace(kind=GATEWAY) for inner in _inner(sold_by.provider, sold_by.name))
+
+
+def _inner(provider: str, name: str) -> Iterator[Spelling]:
     if found := _ARN.fullmatch(name):
         yield Spelling(BEDROCK, found["model"], ARN, found["region"])
         yield from (inner._replace(kind=ARN, region=found["region"]) for inner in _geo(found["model"]))
@@ -133,11 +140,8 @@ def unwrapped(provider: str, name: str, known: frozenset[str]) -> Iterator[Spell
         yield Spelling(VERTEX, found["model"], PATH, found["region"] or "")
     elif name.startswith(_MODEL_PATH):
         yield Spelling(provider, name.removeprefix(_MODEL_PATH), PATH)
-    elif provider == BEDROCK and (profiles := list(_geo(name))):
-        yield from profiles
-    elif sold_by := _behind_prefix(provider, name, known):
-        yield sold_by
-        yield from (inner._replace(kind=GATEWAY) for inner in unwrapped(sold_by.provider, sold_by.name, known))
+    elif provider == BEDROCK:
+        yield from _geo(name)
 
 
 def _geo(name: str) -> Iterator[Spelling]:

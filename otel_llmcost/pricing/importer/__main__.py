@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_llmcost.errors import RateTableError
-from otel_llmcost.pricing.importer.build import compile_table
+from otel_llmcost.pricing.compiled import unix_ns
+from otel_llmcost.pricing.coverage import coverage
+from otel_llmcost.pricing.importer.build import CHECKED, compile_table
 from otel_llmcost.pricing.table import SHIPPED, rate_table_of
 
 if TYPE_CHECKING:
@@ -38,12 +40,13 @@ def main(arguments: Sequence[str]) -> int:
 def lines_of(build: Build) -> Iterator[str]:
     """Yield the report for people: coverage by provider, then everything left out, by name."""
     report, agreement = build.report, build.agreement
-    yield f"{'provider':26}{'models':>8}{'names':>8}{'cards':>8}  cards by tier"
-    for provider in sorted(report.models):
-        tiers = ", ".join(f"{tier} {count}" for tier, count in sorted(report.tiers[provider].items()))
-        counts = f"{report.models[provider]:8}{report.names[provider]:8}{report.cards[provider]:8}"
-        yield f"{provider:26}{counts}  {tiers}"
-    yield f"{'all':26}{report.models.total():8}{report.names.total():8}{report.cards.total():8}"
+    table = rate_table_of(build.content, SHIPPED)
+    yield f"{'provider':26}{'models':>8}{'names':>8}{'cards':>8}{'agreed':>8}{'decided':>8}{'single':>8}  cards by tier"
+    for entry in coverage(table, unix_ns(CHECKED.isoformat())):
+        numbers = (entry.models, entry.names, entry.cards, entry.agreed, entry.decided, entry.single)
+        tiers = ", ".join(f"{tier} {count}" for tier, count in sorted(entry.tiers.items()))
+        placed = f", of places {entry.placed}" if entry.placed else ""
+        yield f"{entry.provider:26}{''.join(f'{number:8}' for number in numbers)}  {tiers}{placed}"
     for title, names in (
         ("prices of resellers that are not exact; the meter stays unpriced", sorted(report.faults.inexact)),
         ("prices without a meter here", sorted(report.faults.no_meter)),

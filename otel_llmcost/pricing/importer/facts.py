@@ -47,6 +47,10 @@ def add_facts(books: Iterable[Book]) -> None:
         if (fee := _CODE_SESSION.get(provider)) and book.prices((STANDARD, "", "web_search", None)):
             for card in book.line["cards"]:
                 supplement(book, (card.get("tier", STANDARD), "+".join(card.get("in", ())), "code_session", None), fee)
+        if provider == "azure.ai.openai":
+            _join_zones(book)
+        if (provider, model) == ("openai", "o3"):
+            _correct_o3(book)
         if provider == "anthropic" and model in _LONG_CONTEXT:
             standard, *tiers = book.line["cards"]
             tiers = [{key: value for key, value in card.items() if key != "above"} for card in tiers]
@@ -60,6 +64,28 @@ def _add_residency(book: Book) -> None:
         book.line["places"] = [place | {"in": [ELSEWHERE]} for place in places]
     elif _RELEASED_BEFORE_UPLIFT.fullmatch(book.line["model"]) and book.cards(STANDARD):
         book.add_place(ELSEWHERE, "1")
+
+
+def _correct_o3(book: Book) -> None:
+    """Put right the cached input of o3 before 2025-06-10: a quarter of its 10 USD, not of the 2 USD that came after."""
+    for card in book.line["cards"]:
+        if card.get("to") and card["rates"]["input"][0] == "10":
+            card["rates"]["cache_read"] = ["2.5", _MTOK]
+
+
+def _join_zones(book: Book) -> None:
+    """Write one card where both data zones cost the same: it is right for a deployment that does not say which."""
+    european = {card.get("tier"): card for card in book.line["cards"] if card.get("in") == ["datazone_eu"]}
+    american = {card.get("tier"): card for card in book.line["cards"] if card.get("in") == ["datazone_us"]}
+    same = european.keys() == american.keys() and all(
+        european[tier].get(key) == american[tier].get(key)
+        for tier in european
+        for key in ("rates", "above", "from", "to")
+    )
+    if european and same:
+        book.line["cards"] = [card for card in book.line["cards"] if card.get("in") != ["datazone_us"]]
+        for card in european.values():
+            card["in"] = ["datazone", "datazone_eu", "datazone_us"]
 
 
 def _with_long_context(card: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,25 +47,12 @@ class Report:
     """What the import did.
 
     Attributes:
-        models, names, cards: How many of each, by our name of the provider.
-        tiers: How many cards of each tier, by our name of the provider.
         faults: What could not be taken over, by name.
         left_out: What else was left out, by name.
     """
 
-    models: Counter[str] = field(default_factory=Counter)
-    names: Counter[str] = field(default_factory=Counter)
-    cards: Counter[str] = field(default_factory=Counter)
-    tiers: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     faults: Faults = field(default_factory=Faults)
     left_out: list[str] = field(default_factory=list)
-
-    def count(self, provider: str, names: list[str], cards: list[dict[str, Any]]) -> None:
-        """Note one model of `provider` that made it into the table."""
-        self.models[provider] += 1
-        self.names[provider] += len(names)
-        self.cards[provider] += len(cards)
-        self.tiers[provider].update(card.get("tier", STANDARD) for card in cards)
 
 
 def genai_lines(report: Report) -> Iterator[dict[str, Any]]:
@@ -83,7 +69,6 @@ def genai_lines(report: Report) -> Iterator[dict[str, Any]]:
             names = names_of(model, provider, ALL_PROVIDERS)
             cards = _cards(model, priced_by, report, is_resold=is_resold) if names else []
             for ours in _sold_at(provider, names) if cards else ():
-                report.count(ours, names, cards)
                 yield _line(ours, names, model, priced_by, cards)
             if not cards and not is_resold:
                 why = "nothing on it has a meter" if names else "no name of it leads to it"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.errors import RateTableError
 from otel_llmcost.money import PICO_PER_USD
-from otel_llmcost.pricing.rates import STANDARD
+from otel_llmcost.pricing.rates import ELSEWHERE, STANDARD
 from otel_llmcost.usage import UsageMeter
 
 if TYPE_CHECKING:
@@ -249,8 +249,9 @@ def _places(entry: Mapping[str, Any], provider: str) -> Iterator[tuple[str, str]
     for place in ("eu", "us"):
         if factor := entry.get(f"regional_processing_uplift_multiplier_{place}"):
             yield place, str(factor)
-    if provider == "gcp.vertex_ai" and (factor := entry.get("regional_endpoint_uplift_multiplier")):
-        yield "*", str(factor)
+    if provider == "gcp.vertex_ai":
+        # It marks every model that costs more outside the global endpoint: the others cost the same everywhere.
+        yield ELSEWHERE, str(entry.get("regional_endpoint_uplift_multiplier", 1))
     special = entry.get("provider_specific_entry")
     if isinstance(special, dict) and provider == "anthropic" and (factor := special.get("us")):
         yield "us", str(factor)

@@ -105,6 +105,22 @@ def test_a_very_long_name_is_looked_up_quickly():
             "rates.jsonl:2: p/m@first: context thresholds do not rise",
         ),
         ([model("p", "m", INPUT), {"provider": "p", "cards": []}], "rates.jsonl:3: model is missing"),
+        (
+            [model("p", "m", INPUT | {"to": "2026-01-01"}, INPUT | {"from": "2026-01-02"})],
+            "rates.jsonl:2: no price is in force between p/m@first and p/m@2026-01-02",
+        ),
+        (
+            [model("p", "m", INPUT) | {"places": [{"in": ["eu"], "times": 1.1}]}],
+            "rates.jsonl:2: 1.1 is no factor, which is written as decimal text",
+        ),
+        (
+            [model("p", "m", INPUT, INPUT | {"in": ["eu"]}) | {"places": [{"in": ["eu"], "times": "1.1"}]}],
+            "rates.jsonl:2: m has two price lists for eu",
+        ),
+        (
+            [model("p", "m", INPUT, INPUT | {"in": ["eu"]}, INPUT | {"in": ["eu"]})],
+            "rates.jsonl:2: p/m@first~eu and p/m@first~eu are in force at once",
+        ),
         ([model("p", "m", INPUT, names=("n",)), model("p", "n", INPUT)], "rates.jsonl: p: both m and n answer to n"),
     ],
 )
