@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_llmcost.call import LLMCall
-    from otel_llmcost.pricing import Pricer
+    from otel_llmcost.pricing import Pricer, Pricing
     from otel_llmcost.spool import Segment
     from otel_llmcost.store import Store
 
@@ -80,8 +81,15 @@ def priced(calls: Iterable[LLMCall], pricer: Pricer, *, received_at_ns: int) -> 
         pricer: The rates.
         received_at_ns: Unix nanoseconds at which they were first received; of two tellings of a call the first wins.
     """
-    located = map(pricer.located, calls)
-    return [PricedCall(call=call, pricing=pricer.price(call), received_at_ns=received_at_ns) for call in located]
+    located = list(map(pricer.located, calls))
+    return _joined(located, pricer.price_all(located), repeat(received_at_ns))
+
+
+def _joined(calls: Iterable[LLMCall], prices: Iterable[Pricing], received_ns: Iterable[int]) -> list[PricedCall]:
+    return [
+        PricedCall(call=call, pricing=pricing, received_at_ns=received_at_ns)
+        for call, pricing, received_at_ns in zip(calls, prices, received_ns, strict=False)
+    ]
 
 
 def _take(segment: Segment, spool: Spool, store: Store, pricer: Pricer, done: Drained) -> None:
@@ -101,14 +109,18 @@ def _take(segment: Segment, spool: Spool, store: Store, pricer: Pricer, done: Dr
 
 def _batches(segment: Segment, pricer: Pricer) -> Iterable[list[PricedCall]]:
     """Yield the calls of a segment, priced, in batches; a frame that is no request of ours is a fault of it."""
-    batch: list[PricedCall] = []
+    calls: list[LLMCall] = []
+    received_ns: list[int] = []
     for frame in segment.frames:
         try:
-            batch += priced(calls_in(frame.payload), pricer, received_at_ns=frame.received_at_ns)
+            told = list(calls_in(frame.payload))
         except (DecodeError, ValueError) as error:
             segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
-        if len(batch) >= BATCH_CALLS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+            continue
+        calls += map(pricer.located, told)
+        received_ns += [frame.received_at_ns] * len(told)
+        if len(calls) >= BATCH_CALLS:
+            yield _joined(calls, pricer.price_all(calls), received_ns)
+            calls, received_ns = [], []
+    if calls:
+        yield _joined(calls, pricer.price_all(calls), received_ns)

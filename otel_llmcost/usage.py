@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import compress
 from operator import attrgetter
 from typing import NoReturn
 
@@ -42,6 +43,8 @@ class UsageMeter(StrEnum):
     IMAGE = "image"
     PAGE = "page"
     REQUEST = "request"
+
+    __hash__ = str.__hash__  # that of Enum is written in Python, and every price looks meters up
 
 
 class UsageQuality(StrEnum):
@@ -144,7 +147,7 @@ class Usage:
         )
         if min(counts) < 0:
             self._say_what_is_wrong()
-        return {meter: count for meter, count in zip(_METERS, counts, strict=True) if count}
+        return dict(zip(compress(_METERS, counts), filter(None, counts), strict=True))
 
     def _say_what_is_wrong(self) -> NoReturn:
         """Raise the error of counts of which at least one is negative or below the sum of its parts."""

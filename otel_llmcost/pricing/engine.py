@@ -113,20 +113,24 @@ class Resolved(NamedTuple):
         match_kind: How the model was found; empty if it was not.
         doubts: What makes the price a fallback.
         refusal: Why there is no card; empty if there is one.
-        is_prepaid: Whether the capacity that served was paid for beforehand.
+        prepaid: The tier that served, where its capacity was paid for beforehand; empty otherwise.
     """
 
     card: RateCard | None = None
     match_kind: str = ""
     doubts: tuple[str, ...] = ()
     refusal: str = ""
-    is_prepaid: bool = False
+    prepaid: str = ""
 
 
 def price(call: LLMCall, table: RateTable) -> Pricing:
     """Return the price of a call at the rates of `table`. Never raises for what a call may hold."""
-    return price_usage(
-        call.usage,
+    return bill(call.usage, resolve_call(call, table), table)
+
+
+def resolve_call(call: LLMCall, table: RateTable) -> Resolved:
+    """Return what bills a call, whatever it consumed."""
+    return resolve(
         table,
         provider=call.provider,
         models=models_in_order(call.provider, response_model=call.response_model, request_model=call.request_model),
@@ -153,20 +157,24 @@ def price_usage(
         at_ns: Unix nanoseconds UTC at the call's start.
         served: How it was served.
     """
+    return bill(usage, resolve(table, provider=provider, models=models, at_ns=at_ns, served=served), table)
+
+
+def bill(usage: Usage | None, resolved: Resolved, table: RateTable) -> Pricing:
+    """Return the price of what one call consumed, where it is known what bills it."""
     if usage is None:
         return _unpriced(PriceStatus.NO_USAGE, table, "nobody told any counts")
     try:
         counts = usage.disjoint()
     except InvalidUsageError as exc:
         return _unpriced(PriceStatus.INVALID_USAGE, table, str(exc))
-    resolved = resolve(table, provider=provider, models=models, at_ns=at_ns, served=served)
-    if resolved.is_prepaid:
+    if resolved.prepaid:
         return Pricing(
             status=PriceStatus.INCLUDED,
             list_cost=PicoUSD(0),
             effective_cost=PicoUSD(0),
             rate_table_version=table.version,
-            detail=f"served by capacity paid for beforehand ({served.tier})",
+            detail=f"served by capacity paid for beforehand ({resolved.prepaid})",
         )
     if resolved.card is None:
         return _unpriced(PriceStatus.UNPRICED_MODEL, table, resolved.refusal, resolved.match_kind)
@@ -177,7 +185,7 @@ def price_usage(
 def resolve(table: RateTable, *, provider: str, models: Sequence[str], at_ns: int, served: Served) -> Resolved:
     """Return what bills a call of that kind at that moment; the arguments are those of `price_usage`."""
     if served.tier in PREPAID:
-        return Resolved(is_prepaid=True)
+        return Resolved(prepaid=served.tier)
     for model in models:
         if model and (found := table.locate(provider, model)):
             break
@@ -228,7 +236,7 @@ def _card_for(rates: ModelRates, tier: str, place: str, at_ns: int) -> tuple[Rat
     card = rates.card(tier, at_ns, place)
     if card is None and tier != STANDARD:
         where = f" in {place}" if place else ""
-        doubts.append(f"no {tier} rate of {rates.provider}/{rates.model}{where} at {_time_of(at_ns).isoformat()}")
+        doubts.append(f"no {tier} rate of {rates.provider}/{rates.model}{where} at that time")
         card = rates.card(STANDARD, at_ns, place)
     return card, tuple(doubts)
 
@@ -238,10 +246,12 @@ def _lines(counts: Mapping[UsageMeter, int], rates: Rates) -> tuple[list[Line], 
     lines: list[Line] = []
     missing: list[str] = []
     for meter, count in counts.items():
-        if rate := rate_of(meter, rates):
-            lines.append(Line(meter, count, rate, rate.cost_of(count)))
-        else:
+        rate = rates[meter] if meter in rates else rate_of(meter, rates)
+        if rate is None:
             missing.append(meter.value)
+        else:
+            cost = rate.cost_of(count) if rate.rest else PicoUSD(count * rate.unit_price)
+            lines.append(Line(meter, count, rate, cost))
     return lines, missing
 
 

@@ -187,6 +187,15 @@ class Overlay:
         best = next((each for each in found if each.models), found[0] if found else None)
         return best.paid if best else FULL_PRICE
 
+    def edges(self) -> Iterator[int | None]:
+        """Yield every moment at which an entry begins or ends."""
+        periods = [each.period for each in self.fixed]
+        periods += [each.period for each in self.discounts]
+        periods += [each.period for each in self.aliases]
+        periods += [each.period for each in self.subscriptions]
+        for period in periods:
+            yield from (period.from_ns, period.to_ns)
+
     def unknown_names(self, table: RateTable) -> Iterator[str]:
         """Yield every model that it names and neither it nor the table knows, as `provider/model`."""
         own = {(rates.provider, name) for rates in self.models for name in names_of(rates)}

@@ -1,28 +1,76 @@
-"""The price of a call at published prices and at those of the user: a rate table and an overlay, put together."""
+"""The price of a call at published prices and at those of the user: a rate table and an overlay, put together.
+
+What bills a call depends on its kind (who served which model, in which tier, where) and on its moment, and not on what
+it consumed. It is found once for a kind and remembered for as long as it holds: up to the next date or hour at which
+anything that bills the model changes.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from otel_llmcost.money import PicoUSD, half_even
-from otel_llmcost.pricing.engine import models_in_order, price, rate_of
+from otel_llmcost.money import ROW_LIMIT, PicoUSD, half_even, to_text
+from otel_llmcost.pricing.engine import Resolved, bill, models_in_order, rate_of, resolve_call
 from otel_llmcost.pricing.matching import ALIAS
-from otel_llmcost.pricing.overlay import names_said, provider_at
+from otel_llmcost.pricing.overlay import ALWAYS, FULL_PRICE, Period, names_said, provider_at
 from otel_llmcost.pricing.provider import canonical_provider
+from otel_llmcost.pricing.rates import EPOCH_MINUTE, MINUTES_A_WEEK, NS_A_MINUTE
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 from otel_llmcost.pricing.table import RateTable
+from otel_llmcost.usage import UsageMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from fractions import Fraction
 
     from otel_llmcost.call import LLMCall
+    from otel_llmcost.pricing.kernel import Kernel
     from otel_llmcost.pricing.overlay import Overlay
-    from otel_llmcost.pricing.rates import ModelRates, Rate, RateCard
-    from otel_llmcost.usage import UsageMeter
+    from otel_llmcost.pricing.rates import ModelRates, Rate, Rates
+    from otel_llmcost.usage import Usage
 
-_NO_COUNTS = frozenset({PriceStatus.NO_USAGE, PriceStatus.INVALID_USAGE})
+KIND: Final = (
+    "provider",
+    "request_model",
+    "response_model",
+    "service_tier",
+    "speed",
+    "region",
+    "server_address",
+    "is_batch",
+)
+"""The fields of a call that decide with its moment what bills it; an overlay may ask for more."""
+
+MANY: Final = 4096
+"""So many calls at once are priced by the kernel; to import numpy for fewer takes longer than it saves."""
+
+_MAX_REMEMBERED: Final = 8192
+_NO_COUNTS: Final = frozenset({PriceStatus.NO_USAGE, PriceStatus.INVALID_USAGE})
+_NO_FIXED: Final[Mapping[UsageMeter, Rate]] = MappingProxyType({})
+
+
+class Terms(NamedTuple):
+    """What bills calls of one kind.
+
+    Attributes:
+        listed: The published price, or that of a card of the user's own for a model that is not published.
+        own: A card of the user's own for a published model; None without one.
+        fixed: Negotiated unit prices.
+        paid: The part that is paid of whatever has no negotiated unit price.
+        included: What covers the calls: the name of a subscription; empty without any.
+        period: As long as all this holds.
+    """
+
+    listed: Resolved
+    own: Resolved | None = None
+    fixed: Mapping[UsageMeter, Rate] = _NO_FIXED
+    paid: Fraction = FULL_PRICE
+    included: str = ""
+    period: Period = ALWAYS
 
 
 class Pricer:
@@ -31,25 +79,101 @@ class Pricer:
     Args:
         table: The published prices.
         overlay: What the user knows besides; None for nothing.
+
+    Attributes:
+        kind: The names of the fields of a call that decide what bills it; `kind_of` returns them of a call.
     """
 
-    __slots__ = ("_own", "overlay", "table")
+    __slots__ = ("_kernel", "_own", "_terms", "kind", "kind_of", "overlay", "table")
 
     def __init__(self, table: RateTable, overlay: Overlay | None = None) -> None:
         self.table, self.overlay = table, overlay
         own = overlay.models if overlay else ()
         self._own = RateTable(own, version=table.version) if own else None
+        asked = sorted({name for each in (overlay.subscriptions if overlay else ()) for name in each.where})
+        self.kind = tuple(dict.fromkeys((*KIND, *asked)))
+        self.kind_of = attrgetter(*self.kind)
+        self._terms: dict[tuple[Any, ...], Terms] = {}
+        self._kernel: Kernel | None = None
+
+    @property
+    def overlay_version(self) -> str:
+        """The version of the overlay; empty without one."""
+        return self.overlay.version if self.overlay else ""
 
     def price(self, call: LLMCall) -> Pricing:
         """Return the price of a call. Never raises for what a call may hold."""
+        kind = self.kind_of(call)
+        terms = self._terms.get(kind)
+        if terms is None or call.started_at_ns not in terms.period:
+            if len(self._terms) >= _MAX_REMEMBERED:
+                self._terms.clear()
+            terms = self._terms[kind] = self.terms(call)
+        return self.bill(call.usage, terms)
+
+    def price_all(self, calls: Sequence[LLMCall]) -> Iterable[Pricing]:
+        """Return the price of each call.
+
+        Of many calls at once the prices come without their lines, and several times as fast where numpy is installed.
+        """
+        if len(calls) < MANY:
+            return map(self.price, calls)
+        if self._kernel is None:
+            try:
+                from otel_llmcost.pricing.kernel import Kernel
+            except ModuleNotFoundError:
+                return map(self.price, calls)
+            self._kernel = Kernel(self)
+        return self._kernel.price(calls).each()
+
+    def bill(self, usage: Usage | None, terms: Terms) -> Pricing:
+        """Return the price of what a call consumed, on terms that hold for it."""
+        listed = bill(usage, terms.listed, self.table)
+        if self.overlay is None:
+            return listed
+        if listed.status in _NO_COUNTS or usage is None:
+            return listed._replace(overlay_version=self.overlay.version)
+        status, detail = listed.status, listed.detail
+        effective: PicoUSD | None
+        if terms.included:
+            status, effective = PriceStatus.INCLUDED, PicoUSD(0)
+            detail = "; ".join(filter(None, (f"included in {terms.included}", detail)))
+        elif terms.own is not None:
+            effective = bill(usage, terms.own, self.table).list_cost
+        else:
+            effective = _effective(listed, usage, terms)
+        if effective is not None and effective >= ROW_LIMIT:
+            detail = f"an effective cost of {to_text(effective)} USD is more than one call can hold"
+            listed = listed._replace(list_cost=None, lines=())
+            status, effective = PriceStatus.INVALID_USAGE, None
+        return listed._replace(
+            status=status, effective_cost=effective, overlay_version=self.overlay.version, detail=detail
+        )
+
+    def terms(self, call: LLMCall) -> Terms:
+        """Return what bills a call, found anew."""
         overlay = self.overlay
         if overlay is None:
-            return price(call, self.table)
-        asked = _named(call, overlay, self)
-        priced = self._at_own_prices(asked) or _negotiated(price(asked, self.table), call, asked, overlay, self)
-        match_kind = ALIAS if asked is not call and priced.match_kind else priced.match_kind
-        priced = replace(priced, overlay_version=overlay.version, match_kind=match_kind)
-        return _included(priced, call, asked, overlay, self)
+            listed = resolve_call(call, self.table)
+            return Terms(listed, period=self._period(listed, call, call))
+        asked = self._named(call, overlay)
+        listed, own = self._cards(asked)
+        rates = self._rates_of(asked)
+        said = (call.request_model, call.response_model, asked.request_model, asked.response_model)
+        names, at_ns = names_said(said, rates), call.started_at_ns
+        seller = rates.provider if rates else canonical_provider(asked.provider)
+        is_listed = listed.card is not None and self._own_rates_of(asked) is None
+        covering = overlay.subscription(seller, names, call)
+        return Terms(
+            listed=listed._replace(match_kind=ALIAS) if asked is not call and listed.match_kind else listed,
+            own=own,
+            fixed=overlay.fixed_rates(seller, names, listed.card.tier, at_ns)
+            if listed.card and is_listed
+            else _NO_FIXED,
+            paid=overlay.paid(seller, names, at_ns) if is_listed else FULL_PRICE,
+            included=covering.name if covering else "",
+            period=self._period(listed, asked, call),
+        )
 
     def located(self, call: LLMCall) -> LLMCall:
         """Return the call under the provider that the user says is behind its host."""
@@ -57,114 +181,101 @@ class Pricer:
         provider = provider_at(call.server_address, hosts) if hosts else None
         return replace(call, provider=provider, provider_source="config") if provider else call
 
-    def rates_of(self, call: LLMCall) -> ModelRates | None:
-        """Return the published price history of a call's model, or that of the user's own; None for neither."""
-        return _first(self.table, call) or (_first(self._own, call) if self._own else None)
+    def _named(self, call: LLMCall, overlay: Overlay) -> LLMCall:
+        """Return the call under the names by which prices are published; the call itself if it says them already.
 
-    def knows(self, provider: str, model: str) -> bool:
-        """Tell whether a model has a price, published or of the user's own."""
-        tables = (self.table, self._own) if self._own else (self.table,)
-        return any(table.find(provider, model) for table in tables)
+        The first of its names that anybody knows decides, so that an alias of a deployment stands back where the
+        answer names the model that served.
+        """
+        seller = canonical_provider(call.provider)
+        names = models_in_order(seller, response_model=call.response_model, request_model=call.request_model)
+        for model in filter(None, names if overlay.aliases else ()):
+            if alias := overlay.alias(seller, model, call.started_at_ns):
+                return replace(call, provider=alias.rates_of, request_model=alias.model, response_model="")
+            if self.table.find(seller, model) or (self._own and self._own.find(seller, model)):
+                break
+        return call
 
-    def _at_own_prices(self, call: LLMCall) -> Pricing | None:
-        """Return the price of a call at a card of the user's own, beside the published one if there is one."""
-        if self._own is None or _first(self._own, call) is None:
-            return None
-        own = price(call, self._own)
-        if not own.rate_id:
-            return None
+    def _cards(self, call: LLMCall) -> tuple[Resolved, Resolved | None]:
+        """Return what bills a call at published prices, and the user's own card beside it.
+
+        A card of the user's own takes the place of the published one where that is not known.
+        """
+        own = resolve_call(call, self._own) if self._own and self._own_rates_of(call) else None
+        if own is None or own.card is None:
+            return resolve_call(call, self.table), None
         if _first(self.table, call) is None:
-            return own
-        listed = price(call, self.table)
-        return replace(listed, effective_cost=own.list_cost) if listed.rate_id else own
+            return own, None
+        listed = resolve_call(call, self.table)
+        return (listed, own) if listed.card or listed.prepaid else (own, None)
+
+    def _rates_of(self, call: LLMCall) -> ModelRates | None:
+        return _first(self.table, call) or self._own_rates_of(call)
+
+    def _own_rates_of(self, call: LLMCall) -> ModelRates | None:
+        return _first(self._own, call) if self._own else None
+
+    def _period(self, listed: Resolved, asked: LLMCall, call: LLMCall) -> Period:
+        """Return how long what bills a call holds; where the reason itself tells the moment, for that moment."""
+        at_ns = call.started_at_ns
+        if listed.card is None and listed.match_kind:
+            return Period(at_ns, at_ns + 1)
+        found = [rates for rates in (_first(self.table, asked), self._own_rates_of(asked)) if rates]
+        edges = [edge for rates in found for edge in _edges(rates, at_ns)]
+        if self.overlay:
+            edges += self.overlay.edges()
+        ordered = sorted({edge for edge in edges if edge is not None})
+        place = bisect_right(ordered, at_ns)
+        return Period(ordered[place - 1] if place else None, ordered[place] if place < len(ordered) else None)
 
 
-def _named(call: LLMCall, overlay: Overlay, pricer: Pricer) -> LLMCall:
-    """Return the call under the names by which prices are published; the call itself if it says them already.
-
-    The first of its names that anybody knows decides, so that an alias of a deployment stands back where the answer
-    names the model that served.
-    """
-    seller = canonical_provider(call.provider)
-    names = models_in_order(seller, response_model=call.response_model, request_model=call.request_model)
-    for model in filter(None, names if overlay.aliases else ()):
-        if alias := overlay.alias(seller, model, call.started_at_ns):
-            return replace(call, provider=alias.rates_of, request_model=alias.model, response_model="")
-        if pricer.knows(seller, model):
-            break
-    return call
-
-
-def _negotiated(listed: Pricing, call: LLMCall, asked: LLMCall, overlay: Overlay, pricer: Pricer) -> Pricing:
-    """Return the price with what is really paid: fixed rates first, a discount off the rest, rounded once."""
-    if listed.list_cost is None and not listed.rate_id:
-        return listed
-    names, seller = _names(call, asked, pricer), _seller(asked, pricer)
-    fixed: Mapping[UsageMeter, Rate] = {}
-    if overlay.fixed and (card := _card_of(listed, asked, pricer)):
-        fixed = overlay.fixed_rates(seller, names, card.tier, call.started_at_ns)
-        if fixed:
-            return _at_fixed_rates(listed, asked, card, fixed, overlay.paid(seller, names, call.started_at_ns))
-    paid = overlay.paid(seller, names, call.started_at_ns)
-    if listed.list_cost is None or paid == 1:
-        return listed
-    return replace(listed, effective_cost=part_of(listed.list_cost, paid))
-
-
-def _at_fixed_rates(
-    listed: Pricing, call: LLMCall, card: RateCard, fixed: Mapping[UsageMeter, Rate], paid: Fraction
-) -> Pricing:
-    if call.usage is None:
-        return listed
-    copies = {meter: replace(rate) for meter, rate in fixed.items()}  # equal rates of a table are one object
-    agreed = {id(rate) for rate in copies.values()}
-    rates = {**card.rates_for(call.usage.input_tokens), **copies}
+def _effective(listed: Pricing, usage: Usage, terms: Terms) -> PicoUSD | None:
+    """Return what is really paid: fixed rates first, a discount off the rest, rounded once."""
+    card = terms.listed.card
+    if card is None or not terms.fixed:
+        return listed.effective_cost if listed.list_cost is None else part_of(listed.list_cost, terms.paid)
+    agreed = agreed_rates(card.rates_for(usage.input_tokens), terms.fixed)
     costs = {line.meter: line.cost for line in listed.lines}
     at_fixed, at_list = list[int](), list[int]()
-    for meter, quantity in call.usage.disjoint().items():
-        rate = rate_of(meter, rates)
-        if rate is not None and id(rate) in agreed:
+    for meter, quantity in usage.disjoint().items():
+        if rate := agreed.get(meter):
             at_fixed.append(rate.cost_of(quantity))
         elif meter in costs:
             at_list.append(costs[meter])
     if listed.list_cost is None and not at_fixed:
-        return listed
-    return replace(listed, effective_cost=PicoUSD(sum(at_fixed) + part_of(PicoUSD(sum(at_list)), paid)))
+        return None
+    return PicoUSD(sum(at_fixed) + part_of(PicoUSD(sum(at_list)), terms.paid))
 
 
-def _included(priced: Pricing, call: LLMCall, asked: LLMCall, overlay: Overlay, pricer: Pricer) -> Pricing:
-    """Return the price as nothing more to pay, where a subscription covers the call."""
-    if not overlay.subscriptions or priced.status in _NO_COUNTS:
-        return priced
-    covering = overlay.subscription(_seller(asked, pricer), _names(call, asked, pricer), call)
-    if covering is None:
-        return priced
-    detail = "; ".join(filter(None, (f"included in {covering.name}", priced.detail)))
-    return replace(priced, status=PriceStatus.INCLUDED, effective_cost=PicoUSD(0), detail=detail)
+def agreed_rates(rates: Rates, fixed: Mapping[UsageMeter, Rate]) -> dict[UsageMeter, Rate]:
+    """Return every meter that a negotiated rate bills: its own, or that of the meter it is counted under."""
+    copies = {meter: replace(rate) for meter, rate in fixed.items()}  # equal rates of a table are one object
+    ours = {id(rate) for rate in copies.values()}
+    merged = {**rates, **copies}
+    billed = {meter: rate_of(meter, merged) for meter in UsageMeter}
+    return {meter: rate for meter, rate in billed.items() if rate is not None and id(rate) in ours}
 
 
 def part_of(cost: PicoUSD, paid: Fraction) -> PicoUSD:
     """Return the part of a cost that is paid, rounded half to even to a whole pico-USD."""
-    return half_even(cost * paid.numerator, paid.denominator)
-
-
-def _names(call: LLMCall, asked: LLMCall, pricer: Pricer) -> frozenset[str]:
-    said = (call.request_model, call.response_model, asked.request_model, asked.response_model)
-    return names_said(said, pricer.rates_of(asked))
-
-
-def _seller(asked: LLMCall, pricer: Pricer) -> str:
-    """Return whose prices bill a call: those that its model is found under, else the call's own provider."""
-    rates = pricer.rates_of(asked)
-    return rates.provider if rates else canonical_provider(asked.provider)
-
-
-def _card_of(listed: Pricing, asked: LLMCall, pricer: Pricer) -> RateCard | None:
-    rates = _first(pricer.table, asked)
-    return next((card for card in rates.all_cards() if card.id == listed.rate_id), None) if rates else None
+    return cost if paid == 1 else half_even(cost * paid.numerator, paid.denominator)
 
 
 def _first(table: RateTable, call: LLMCall) -> ModelRates | None:
     names = models_in_order(call.provider, response_model=call.response_model, request_model=call.request_model)
     hits = (table.find(call.provider, name) for name in names if name)
     return next((hit[0] for hit in hits if hit), None)
+
+
+def _edges(rates: ModelRates, at_ns: int) -> Iterable[int | None]:
+    """Return every moment at which another card may come into force, of schedules those around a moment."""
+    cards = rates.all_cards()
+    edges: list[int | None] = []
+    for card in cards:
+        edges += (card.effective_from_ns, card.effective_to_ns)
+    minutes = {minute for card in cards for window in card.schedule for minute in window}
+    if minutes:
+        minute = at_ns // NS_A_MINUTE
+        week = minute - (minute + EPOCH_MINUTE) % MINUTES_A_WEEK
+        edges += ((week + each) * NS_A_MINUTE for each in (*minutes, 0, MINUTES_A_WEEK))
+    return edges

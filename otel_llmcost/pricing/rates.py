@@ -25,8 +25,8 @@ MINUTES_A_WEEK: Final = 7 * 24 * 60
 ELSEWHERE: Final = "*"
 """The region of cards that hold wherever no others do: a price for every place but the ordinary one."""
 
-_NS_A_MINUTE: Final = 60 * 10**9
-_EPOCH_MINUTE: Final = 3 * 24 * 60
+NS_A_MINUTE: Final = 60 * 10**9
+EPOCH_MINUTE: Final = 3 * 24 * 60
 """1 January 1970 was a Thursday."""
 
 
@@ -125,7 +125,7 @@ class RateCard:
             return False
         if not self.schedule:
             return True
-        minute = (at_ns // _NS_A_MINUTE + _EPOCH_MINUTE) % MINUTES_A_WEEK
+        minute = (at_ns // NS_A_MINUTE + EPOCH_MINUTE) % MINUTES_A_WEEK
         return any(start <= minute < end for start, end in self.schedule)
 
     def rates_for(self, input_tokens: int) -> Rates:
