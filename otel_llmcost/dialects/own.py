@@ -81,7 +81,7 @@ def _joined(said: object) -> str:
 
 
 def _nanoseconds(seconds: object) -> int | None:
-    return round(seconds * 1e9) if isinstance(seconds, float) and math.isfinite(seconds) else None
+    return round(seconds * 1e9) if isinstance(seconds, float) and math.isfinite(seconds * 1e9) else None
 
 
 def _of_resource(resource: Mapping[str, Any]) -> Attribution:
