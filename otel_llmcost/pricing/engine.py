@@ -184,15 +184,16 @@ def bill(usage: Usage | None, resolved: Resolved, table: RateTable) -> Pricing:
 
 def resolve(table: RateTable, *, provider: str, models: Sequence[str], at_ns: int, served: Served) -> Resolved:
     """Return what bills a call of that kind at that moment; the arguments are those of `price_usage`."""
-    if served.tier in PREPAID:
-        return Resolved(prepaid=served.tier)
+    tier = served.tier
+    if tier in PREPAID:
+        return Resolved(prepaid=tier)
     for model in models:
         if model and (found := table.locate(provider, model)):
             break
     else:
         return Resolved(refusal=_unknown(table, provider, models))
     rates = found.rates
-    card, doubts = _card_for(rates, served.tier, place_of(rates.provider, served.region or found.region), at_ns)
+    card, doubts = _card_for(rates, tier, place_of(rates.provider, served.region or found.region), at_ns)
     if card is None:
         refusal = str(NoRateInEffectError(rates.provider, rates.model, _time_of(at_ns)))
         return Resolved(None, found.kind, doubts, refusal)
