@@ -75,6 +75,11 @@ dashboards: $(VENV)/.dev
 pictures: $(VENV)/.demo
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python docs/pictures/draw.py docs/pictures/demo.svg llmcost demo
 
+## rates: build the rate table again from the pinned releases of its two sources
+.PHONY: rates
+rates: $(VENV)/.dev .build/rates/.done
+	@PYTHONPATH=.build/rates $(BIN)/python -m otel_llmcost.pricing.importer $(ARGS)
+
 ## up: take in and show what applications spend, in a ClickHouse server where a Docker engine answers, else embedded
 .PHONY: up
 up: $(VENV)/.demo
@@ -108,6 +113,12 @@ $(OLDEST)/.test: $(PINS) constraints-oldest.txt | $(OLDEST)/bin/python
 	@echo 'Installing the oldest SDKs into $(OLDEST)'
 	@awk -F== 'NR == FNR { old[$$1] } NR == FNR || !($$1 in old)' constraints-oldest.txt constraints.txt > $(OLDEST)/constraints.txt
 	@$(OLDEST)/bin/python $(PIP_INSTALL) -c $(OLDEST)/constraints.txt -e '.[test]' openai anthropic
+	@touch $@
+
+# Only the JSON file inside it is read, so that its many requirements stay away.
+.build/rates/.done: constraints.txt | $(BIN)/python
+	@rm -rf $(@D)
+	@$(BIN)/python $(PIP_INSTALL) --no-deps --target $(@D) -c constraints.txt litellm
 	@touch $@
 
 %/bin/python:

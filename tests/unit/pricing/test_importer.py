@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,12 @@ from otel_llmcost.pricing.importer.__main__ import lines_of, main
 from otel_llmcost.pricing.importer.build import compile_table
 from otel_llmcost.pricing.importer.cards import CardWriter, Faults
 from otel_llmcost.pricing.importer.history import Peak, Span, history_of
+
+FETCHED = Path(__file__).parents[3] / ".build" / "rates"
+"""Where `make rates` puts litellm, of which only a file is read."""
+
+if FETCHED.exists():
+    sys.path.append(str(FETCHED))
 
 needs_both = pytest.mark.skipif(find_spec("litellm") is None, reason="litellm, which `make rates` fetches, is missing")
 
