@@ -8,7 +8,7 @@ from operator import add
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_llmcost.money import PICO_PER_USD, ROW_LIMIT, pico_usd, to_decimal, to_text
+from otel_llmcost.money import PICO_PER_USD, ROW_LIMIT, PicoUSD, half_even, pico_usd, to_decimal, to_text
 from otel_llmcost.pricing import PriceStatus, RateTable, Served, load_rate_table, price_usage
 from otel_llmcost.usage import INPUT_METERS, OUTPUT_METERS, Usage, UsageMeter
 from tests.property.usages import anything, parts, usage_of
@@ -127,3 +127,40 @@ def test_money_survives_text(usd: Decimal):
 @given(st.integers(min_value=-(10**30), max_value=10**30))
 def test_every_whole_pico_usd_has_one_text(amount):
     assert pico_usd(to_text(amount)) == amount
+
+
+@settings(max_examples=30)
+@given(st.integers(min_value=AT - 1500 * DAY_NS, max_value=AT + 400 * DAY_NS))
+def test_the_shipped_table_has_at_most_one_price_of_a_place_at_any_instant(at_ns):
+    for rates in load_rate_table().models:
+        for place, by_tier in rates.regional.items():
+            for tier, cards in by_tier.items():
+                assert sum(one.in_effect(at_ns) for one in cards) <= 1, (rates.model, place, tier)
+
+
+@given(parts, st.sampled_from(["1.1", "1.2", "0.5", "1.05"]))
+def test_a_surcharge_is_on_every_token_and_rounded_once_a_line(parts, factor):
+    line = model("acme", "m", card({meter.value: f"0.{number + 1:03}" for number, meter in enumerate(UsageMeter)}))
+    table = table_of(line | {"places": [{"in": ["eu"], "times": factor}]})
+    served = Served(region="eu")
+    answer = price_usage(usage_of(parts), table, provider="acme", models=("m",), at_ns=AT, served=served)
+    by_fractions = sum(
+        Fraction(one.quantity * (list(UsageMeter).index(one.meter) + 1), 1000 * 10**6)
+        * (Fraction(factor) if one.meter in INPUT_METERS | OUTPUT_METERS else 1)
+        for one in answer.lines
+    )
+    assert answer.list_cost is not None
+    off = abs(Fraction(answer.list_cost) - by_fractions * PICO_PER_USD)
+    assert off <= Fraction(len(answer.lines), 2)
+
+
+@given(st.integers(min_value=0, max_value=10**7), st.integers(min_value=1, max_value=10**12))
+def test_time_sold_by_the_hour_is_off_by_half_a_pico_usd_at_most(seconds, pico_an_hour):
+    line = model("acme", "m", {"rates": {"audio_second": [to_text(PicoUSD(pico_an_hour)), 3600]}})
+    answer = cost(Usage(audio_second=seconds), table_of(line))
+    assert abs(Fraction(answer) - Fraction(seconds * pico_an_hour, 3600)) <= Fraction(1, 2)
+
+
+@given(st.integers(min_value=-(10**20), max_value=10**20), st.integers(min_value=1, max_value=10**9))
+def test_half_even_is_what_fractions_round_to(amount, parts):
+    assert half_even(amount, parts) == round(Fraction(amount, parts))
