@@ -148,7 +148,7 @@ def supplement(book: Book, spot: Spot, price: Decimal) -> bool:
 def written(meter: str, price: Decimal) -> list[Any]:
     """Return a price as the table writes it: what is small by the piece is told by the thousand."""
     per = _PER[meter]
-    if meter in {"web_search", "grounded_prompt", "file_search", "page"}:
+    if meter in {"web_search", "grounded_prompt", "grounded_query", "file_search", "page", "request"}:
         price, per = price * 1000, 1000
     return [plain(price), per]
 

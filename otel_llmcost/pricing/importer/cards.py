@@ -50,8 +50,9 @@ _BY_TIME: Final = frozenset({_SECONDS})
 
 _THRESHOLD_IS_REACHED: Final = frozenset({"x-ai"})
 """Providers whose long prices begin at the threshold itself; the package says so by one token less."""
+_GROUNDED: Final = ("gemini-",)
 _BILLED_BY_PROMPT: Final = ("gemini-2.", "gemini-1.")
-"""Google bills grounded prompts up to Gemini 2.5 and search queries since."""
+"""Google bills grounded prompts up to Gemini 2.5 and the queries of grounding since."""
 
 
 @dataclass(slots=True)
@@ -119,8 +120,9 @@ class CardWriter:
 
     def _meter(self, key: str) -> str:
         meter = _METER_OF[key]
-        if meter is UsageMeter.WEB_SEARCH and self.model_id.startswith(_BILLED_BY_PROMPT):
-            meter = UsageMeter.GROUNDED_PROMPT
+        if meter is UsageMeter.WEB_SEARCH and self.model_id.startswith(_GROUNDED):
+            by_prompt = self.model_id.startswith(_BILLED_BY_PROMPT)
+            meter = UsageMeter.GROUNDED_PROMPT if by_prompt else UsageMeter.GROUNDED_QUERY
         return meter.value
 
     def _rate(self, key: str, usd: Decimal) -> list[Any] | None:

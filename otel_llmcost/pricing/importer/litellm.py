@@ -224,16 +224,23 @@ def _named(key: str, seller: str) -> tuple[str, str, tuple[str, ...]] | None:
     return None if provider in {"openai", "gcp.vertex_ai", "gcp.gemini"} and "/" in name else (provider, name, ())
 
 
+def _search_meter(entry: Mapping[str, Any], provider: str) -> UsageMeter:
+    if not provider.startswith("gcp."):
+        return UsageMeter.WEB_SEARCH
+    by_query = entry.get("web_search_billing_unit") == "per_query"
+    return UsageMeter.GROUNDED_QUERY if by_query else UsageMeter.GROUNDED_PROMPT
+
+
 def _pieces(entry: Mapping[str, Any], provider: str) -> Iterator[tuple[str, Decimal]]:
     """Yield the prices of what is not counted in tokens, for an hour or one piece."""
     searches = entry.get("search_context_cost_per_query")
     if isinstance(searches, dict) and len(set(searches.values())) == 1:
-        is_by_prompt = provider.startswith("gcp.") and entry.get("web_search_billing_unit") != "per_query"
-        meter = UsageMeter.GROUNDED_PROMPT if is_by_prompt else UsageMeter.WEB_SEARCH
-        yield meter.value, Decimal(next(iter(searches.values())))
+        yield _search_meter(entry, provider).value, Decimal(next(iter(searches.values())))
     mode = entry.get("mode")
     if mode == "audio_transcription" and (seconds := entry.get("input_cost_per_second")):
         yield UsageMeter.AUDIO_SECOND.value, (Decimal(seconds) * 3600).quantize(_HOURLY)
+    if mode == "rerank" and (query := entry.get("input_cost_per_query")):
+        yield UsageMeter.REQUEST.value, Decimal(query)
     if mode == "ocr" and (page := entry.get("ocr_cost_per_page")):
         yield UsageMeter.PAGE.value, Decimal(page)
     if (

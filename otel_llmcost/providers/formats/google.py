@@ -138,7 +138,7 @@ def _searches(model: str, groundings: Iterable[Mapping[str, Any]]) -> dict[str, 
         is_grounded = is_grounded or bool(objects(grounding, "groundingChunks"))
     if model.startswith(_BILLED_BY_PROMPT):
         return {"grounded_prompt": int(is_grounded or bool(queries))}
-    return {"web_search": len(queries)}
+    return {"grounded_query": len(queries)}
 
 
 def read_embedding(body: Mapping[str, Any]) -> Reading:

@@ -21,7 +21,7 @@ SHARED = Path(os.environ.get("LLMCOST_SHARED_DATA") or Path(__file__).parents[3]
 GOLD = SHARED / "pricing_gold.json"
 CASES = json.loads(GOLD.read_text())["cases"] if GOLD.exists() else []
 
-OUR_METER = {"web_search_query": "web_search", "reasoning": "output"}
+OUR_METER = {"web_search_query": "grounded_query", "reasoning": "output"}
 
 
 def our_meter(unit):

@@ -15,9 +15,6 @@ from tests.support.replay import recordings
 
 _ALL, _WHY_NONE = recordings()
 JUDGED = [each for each in _ALL if each.expected and any(value is not None for value in each.expected.values())]
-DECIDED = {"53c47d9f6a42": {"web_search": 1}}
-"""Where we know better, and why: Gemini 3 ran one query (and an empty one), which Google bills and the file does not
-count, since the usage says nothing of it."""
 NOT_JUDGED = [each for each in _ALL if each not in JUDGED]
 
 
@@ -47,8 +44,7 @@ def told(recording):
 @pytest.mark.skipif(not JUDGED, reason=_WHY_NONE or "no recording is judged")
 @pytest.mark.parametrize("recording", JUDGED, ids=lambda each: f"{each.provider}-{each.id}")
 def test_a_recorded_answer_is_understood(recording):
-    judged = recording.expected | DECIDED.get(recording.id, {})
-    expected = {key: value for key, value in judged.items() if value is not None}
+    expected = {key: value for key, value in recording.expected.items() if value is not None}
     if "service_tier" in expected:  # protobuf clients write the number of an enumeration
         expected["service_tier"] = str(expected["service_tier"])
     ours = told(recording)

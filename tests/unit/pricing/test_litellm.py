@@ -84,7 +84,7 @@ def test_searches_are_taken_over_where_they_have_one_price():
     by_query = entry("gemini", search_context_cost_per_query=sizes) | {"web_search_billing_unit": "per_query"}
     by_prompt = entry("gemini", search_context_cost_per_query=sizes)
     by_size = entry("openai", search_context_cost_per_query=sizes | {"high": Decimal("0.05")})
-    assert price_list("gemini/g", by_query).prices == {("standard", "", "web_search", None): Decimal("0.014")}
+    assert price_list("gemini/g", by_query).prices == {("standard", "", "grounded_query", None): Decimal("0.014")}
     assert price_list("gemini/g", by_prompt).prices == {("standard", "", "grounded_prompt", None): Decimal("0.014")}
     assert price_list("gpt-x", by_size) is None
 

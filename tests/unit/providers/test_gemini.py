@@ -89,16 +89,16 @@ def grounded(model: str, queries: list[str]) -> Usage | None:
 
 
 def test_newer_models_are_billed_by_the_query_and_older_ones_by_the_prompt() -> None:
-    assert grounded("gemini-3.5-flash", ["a", "b"]) == Usage(input_tokens=1, web_search=2)
+    assert grounded("gemini-3.5-flash", ["a", "b"]) == Usage(input_tokens=1, grounded_query=2)
     assert grounded("gemini-2.5-flash", ["a", "b"]) == Usage(input_tokens=1, grounded_prompt=1)
     assert grounded("gemini-2.5-flash", []) == Usage(input_tokens=1)
 
 
 def test_empty_and_repeated_queries_are_not_billed() -> None:
-    assert grounded("gemini-3.5-flash", ["", "a", "a", ""]) == Usage(input_tokens=1, web_search=1)
+    assert grounded("gemini-3.5-flash", ["", "a", "a", ""]) == Usage(input_tokens=1, grounded_query=1)
     grounding = {"candidates": [{"groundingMetadata": {"webSearchQueries": ["a"]}}]}
     events = [grounding, grounding, {"modelVersion": "gemini-3-pro", "usageMetadata": {"promptTokenCount": 1}}]
-    assert fold_content(events).usage == Usage(input_tokens=1, web_search=1)
+    assert fold_content(events).usage == Usage(input_tokens=1, grounded_query=1)
 
 
 def test_calls_of_functions_are_counted() -> None:
