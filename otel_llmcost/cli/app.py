@@ -13,6 +13,7 @@ from otel_llmcost.cli.doctor import doctor
 from otel_llmcost.cli.exits import exit_code_of
 from otel_llmcost.cli.migrate import migrate
 from otel_llmcost.cli.price import price
+from otel_llmcost.cli.rates import rates
 from otel_llmcost.cli.report import report
 from otel_llmcost.cli.sql import sql
 from otel_llmcost.cli.tail import tail
@@ -33,6 +34,7 @@ app: Final = typer.Typer(
 )
 for _command in (demo, up, report, tail, sql, price, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
+app.add_typer(rates, epilog=EPILOG)
 
 
 def _version(value: bool) -> None:

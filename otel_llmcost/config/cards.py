@@ -89,7 +89,7 @@ def _cards(row: Value, told: Mapping[str, Value]) -> list[dict[str, Any]]:
 
 def _card(place: Value, told: Mapping[str, Value]) -> tuple[dict[str, Any] | None, Period | None]:
     period = read_period(told)
-    card: dict[str, Any] = {key: told[key].text() for key in PERIOD if key in told}
+    card: dict[str, Any] = {"by": "llmcost.yaml"} | {key: told[key].text() for key in PERIOD if key in told}
     card["rates"] = _spelled(read_rate_set(place, told))
     if "tier" in told:
         card["tier"] = told["tier"].one_of(TIERS)

@@ -175,6 +175,15 @@ class Pricer:
             period=self._period(listed, asked, call),
         )
 
+    def find(self, provider: str, model: str) -> ModelRates | None:
+        """Return the published price history of a model, or else that of the user's own; None for neither."""
+        tables = (self.table, self._own) if self._own else (self.table,)
+        return next((hit[0] for table in tables if (hit := table.find(provider, model))), None)
+
+    def rates_of(self, call: LLMCall) -> ModelRates | None:
+        """Return the price history that bills a call, published or of the user's own; None for neither."""
+        return self._rates_of(self._named(call, self.overlay) if self.overlay else call)
+
     def located(self, call: LLMCall) -> LLMCall:
         """Return the call under the provider that the user says is behind its host."""
         hosts = self.overlay.hosts if self.overlay else {}
@@ -192,7 +201,7 @@ class Pricer:
         for model in filter(None, names if overlay.aliases else ()):
             if alias := overlay.alias(seller, model, call.started_at_ns):
                 return replace(call, provider=alias.rates_of, request_model=alias.model, response_model="")
-            if self.table.find(seller, model) or (self._own and self._own.find(seller, model)):
+            if self.find(seller, model):
                 break
         return call
 

@@ -80,18 +80,20 @@ def price_line(
         KeyError: `provider`, `at` or `usage` is missing.
         ValueError: `at` is no ISO 8601 time.
     """
-    provider = canonical_provider(case["provider"])
-    told = read(provider, case["usage"])
-    if told.fault:
-        pricing = Pricing(status=PriceStatus.INVALID_USAGE, rate_table_version=pricer.table.version, detail=told.fault)
+    call, fault = call_of(case, read)
+    if fault:
+        pricing = Pricing(status=PriceStatus.INVALID_USAGE, rate_table_version=pricer.table.version, detail=fault)
     else:
-        pricing = pricer.price(_call(provider, told, case))
+        pricing = pricer.price(call)
     return priced_line(case.get("id"), pricing)
 
 
-def _call(provider: str, told: Reading, case: Mapping[str, Any]) -> LLMCall:
+def call_of(case: Mapping[str, Any], read: Callable[[str, Mapping[str, Any]], Reading]) -> tuple[LLMCall, str]:
+    """Return the call that a line tells of, and what is wrong with its counts; the arguments are `price_line`'s."""
+    provider = canonical_provider(case["provider"])
+    told = read(provider, case["usage"])
     served = _served(told, case.get("context") or {})
-    return LLMCall(
+    call = LLMCall(
         trace_id="",
         span_id="",
         started_at_ns=unix_ns(case["at"]),
@@ -104,6 +106,7 @@ def _call(provider: str, told: Reading, case: Mapping[str, Any]) -> LLMCall:
         region=served.region,
         is_batch=served.is_batch,
     )
+    return call, told.fault
 
 
 def _served(told: Reading, context: Mapping[str, Any]) -> Served:
