@@ -26,6 +26,10 @@ GEO_PROFILE: Final = "geo_profile"
 ARN: Final = "arn"
 PATH: Final = "path"
 GATEWAY: Final = "gateway"
+EVERY: Final = "provider"
+
+EVERY_MODEL: Final = "*"
+"""The name of a line of the table that holds for all models of a provider who has one price, such as none at all."""
 
 _DATE: Final = re.compile(r"(.+?)[-@](20\d\d)-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])")
 _UNDATED: Final = re.compile(r"(.+)(?:-latest|@latest|@default)")

@@ -64,8 +64,8 @@ class Pricing(NamedTuple):
         rate_id: The rate card used; empty without one.
         rate_table_version: The first 12 hex digits of the table's sha256.
         overlay_version: The same of the user's own rates; empty without any.
-        match_kind: How the model was found: exact, alias, dated_suffix, geo_profile, arn, path or gateway; empty if
-            it was not.
+        match_kind: How the model was found: exact, alias, dated_suffix, geo_profile, arn, path, gateway or provider;
+            empty if it was not.
         lines: One line a meter, in the order of `UsageMeter`.
         detail: What is wrong, for a status that is not `priced` or `free`; empty otherwise.
     """

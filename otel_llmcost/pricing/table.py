@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_llmcost.errors import LLMCostError, RateTableError
 from otel_llmcost.pricing.compiled import model_rates_of
-from otel_llmcost.pricing.matching import ALIAS, EXACT, spellings_at
+from otel_llmcost.pricing.matching import ALIAS, EVERY, EVERY_MODEL, EXACT, spellings_at
 from otel_llmcost.pricing.provider import canonical_provider
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Found(NamedTuple):
 
     Attributes:
         rates: Its price history.
-        kind: `exact`, `alias`, `dated_suffix`, `geo_profile`, `arn`, `path` or `gateway`.
+        kind: `exact`, `alias`, `dated_suffix`, `geo_profile`, `arn`, `path`, `gateway` or, for a
+            provider with one price, `provider`.
         region: Where it is sold, if the name says so; empty otherwise.
     """
 
@@ -104,7 +105,8 @@ class RateTable:
             if rates := self._index.get(sold_by, {}).get(name):
                 is_alias = kind == EXACT and name != rates.model.lower()
                 return Found(rates, ALIAS if is_alias else kind, region)
-        return None
+        every = self._index.get(canonical_provider(provider), {}).get(EVERY_MODEL)
+        return Found(every, EVERY, "") if every else None
 
     def nearest(self, provider: str, model: str) -> tuple[str, ...]:
         """Return at most three names of the provider that look like `model`, the closest first."""

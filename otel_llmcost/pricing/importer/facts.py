@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.pricing.importer.book import supplement
+from otel_llmcost.pricing.matching import EVERY_MODEL
 from otel_llmcost.pricing.rates import ELSEWHERE, STANDARD
 
 if TYPE_CHECKING:
@@ -34,6 +35,17 @@ _LONG_CONTEXT_ENDED: Final = "2026-04-30T00:00:00Z"
 _LONG_CONTEXT: Final = frozenset({"claude-sonnet-4-0", "claude-sonnet-4-5"})
 _LONG_FROM: Final = 200_000
 _MTOK: Final = 1_000_000
+
+
+SELF_HOSTED: Final[list[dict[str, Any]]] = [
+    {
+        "provider": "ollama",
+        "model": EVERY_MODEL,
+        "source": "https://github.com/ollama/ollama",
+        "cards": [{"by": "otel-llmcost", "rates": {"input": ["0", _MTOK], "output": ["0", _MTOK]}}],
+    }
+]
+"""Providers that run on the user's own machine and bill nothing, whatever the model."""
 
 
 def add_facts(books: Iterable[Book]) -> None:

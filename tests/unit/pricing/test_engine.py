@@ -375,6 +375,16 @@ def test_a_model_that_costs_nothing_is_free():
     assert (answer.status, answer.list_cost) == (PriceStatus.FREE, 0)
 
 
+def test_whatever_runs_on_ones_own_machine_is_free():
+    answer = priced(Usage(input_tokens=1000, cache_read_tokens=10, output_tokens=5), "qwen3:0.6b", provider="ollama")
+    assert (answer.status, answer.list_cost, answer.match_kind) == (PriceStatus.FREE, 0, "provider")
+
+
+def test_a_search_unit_of_a_reranker_has_its_price():
+    # rerank-v3.5: 2 USD a thousand search units
+    assert priced(Usage(request=3), "rerank-v3.5", provider="cohere").list_cost == 3 * 2_000_000_000
+
+
 def test_a_cost_beyond_the_row_is_refused():
     # one million USD, the first amount too many: 400 thousand million tokens at 2.50 USD a million
     table = table_of(model("openai", "m", card({"input": "2.5"})))
