@@ -156,21 +156,22 @@ class Sheets:
             while self._row_count >= self.most_units.size:
                 self._grow_rows()
             for row, rates in enumerate((card.rates, *(above.rates for above in card.context_tiers)), start=first):
-                listed = [rate_of(meter, rates) for meter in _METERS]
+                listed = [rates[meter] if meter in rates else rate_of(meter, rates) for meter in _METERS]
                 agreed = agreed_rates(rates, fixed) if fixed else {}
-                self._fill(row, listed, [agreed.get(meter) for meter in _METERS])
+                self._fill(row, listed, [agreed.get(meter) for meter in _METERS] if fixed else [])
             self._rows[known] = first
         return self._rows[known]
 
     def _fill(self, row: int, listed: list[Rate | None], agreed: list[Rate | None]) -> None:
         prices = [rate.unit_price if rate else 0 for rate in listed]
         fixed = [rate.unit_price if rate else 0 for rate in agreed]
-        dearest = max(*prices, *fixed, 1)
+        dearest = max(1, *prices, *fixed)
         is_too_dear = dearest >= SUM
         self.lacking[:, row] = [is_too_dear or rate is None or bool(rate.rest) for rate in listed]
         self.most_units[row] = SUM // dearest
         if not is_too_dear:
-            self.prices[:, row] = prices
+            self.prices[:, row] = self.rest[:, row] = prices
+        if agreed and not is_too_dear:
             self.fixed[:, row] = fixed
             self.rest[:, row] = [0 if own else price for own, price in zip(agreed, prices, strict=True)]
 

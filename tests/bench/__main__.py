@@ -10,14 +10,14 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from tests.bench import calls, micro, results, startup
+from tests.bench import calls, micro, pricing, results, startup
 from tests.bench.environments import BUILD, python_of
 from tests.bench.subjects import RIVALS
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=("calls", "startup", "micro"), help="one part instead of all")
+    parser.add_argument("--only", choices=("calls", "startup", "micro", "pricing"), help="one part instead of all")
     parser.add_argument("--rounds", type=int, default=11, help="rounds of calls")
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
     asked = parser.parse_args()
@@ -25,8 +25,9 @@ def main() -> None:
         "calls": lambda: calls.measure(asked.rounds),
         "startup": lambda: startup.measure(asked.runs),
         "micro": lambda: micro.measure(asked.runs),
+        "pricing": lambda: pricing.measure(asked.rounds),
     }
-    if asked.only != "micro":
+    if asked.only not in {"micro", "pricing"}:
         for rival in RIVALS:
             python_of(rival)
     found = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": _machine()}

@@ -26,14 +26,25 @@ def python_of(subject: str) -> Path:
     if subject not in RIVALS:
         return Path(sys.executable)
     package, version = RIVALS[subject]
-    directory = BUILD / subject
+    return environment(subject, f"{package}=={version}", "openai", "opentelemetry-sdk", constraints=_PINS)
+
+
+def environment(name: str, *requirements: str, constraints: Path | None = None) -> Path:
+    """Return the interpreter of an environment that holds `requirements`, made where it is missing or old.
+
+    Args:
+        name: Its directory under `.build/bench/`.
+        requirements: What is installed, the first one at a version.
+        constraints: A file of versions to keep to; None for the newest that fit.
+    """
+    directory = BUILD / name
     python, stamp = directory / "bin" / "python", directory / ".stamp"
-    wanted = f"{package}=={version}\n{sys.version}\n{_PINS.read_text()}"
+    wanted = f"{requirements[0]}\n{sys.version}\n{constraints.read_text() if constraints else ''}"
     if not stamp.exists() or stamp.read_text() != wanted:
-        sys.stderr.write(f"Installing {package} {version} into {directory.relative_to(ROOT)}, once\n")
+        sys.stderr.write(f"Installing {requirements[0]} into {directory.relative_to(ROOT)}, once\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", _PINS]
-        subprocess.run([*install, f"{package}=={version}", "openai", "opentelemetry-sdk"], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, *(["-c", constraints] if constraints else []), *requirements], check=True)
         stamp.write_text(wanted)
     return python
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.bench import pricing
 from tests.bench.subjects import BARE, OURS, RIVALS
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
     if micro := found.get("micro"):
         yield "\nCPU µs for each call, the least of several runs\n"
         yield from _table([["step", "µs"], *_micro_rows(micro)])
+    if priced := found.get("pricing"):
+        yield f"\nPricing {priced['batch']:,} calls of {priced['keys']} kinds, CPU, median of rounds\n"
+        yield from _table([["", "µs a call", "at best", "calls a second", "× by column"], *pricing.rows(priced)])
     yield "\nGoals\n"
     for name, value, limit, unit in goals(found):
         yield f"  {'met   ' if value <= limit else 'MISSED'}  {name}: {value:.1f} {unit} (at most {limit:.1f})"
@@ -43,6 +47,8 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
     if startup := found.get("startup"):
         wanted.append(("import and instrument", startup["setup_ms"][OURS], 100.0, "ms"))
         wanted.append(("memory", startup["rss_mb"][OURS], 15.0, "MB"))
+    if priced := found.get("pricing"):
+        wanted += pricing.goals(priced)
     return wanted
 
 
