@@ -141,15 +141,18 @@ def check_spool(data_dir: Path, *, now_s: float) -> Iterator[Finding]:
         yield Finding(topic, State.FIX, fact, "each line says why; mend and price them, or delete the file")
 
 
-def check_rates() -> Iterator[Finding]:
-    """Say which rate table prices new calls, and how old it is."""
-    from otel_llmcost.pricing import load_rate_table
+def check_rates(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Say which rate table and which prices of the user's own price new calls, and how old the table is."""
+    from otel_llmcost.config.pricer import load_pricer
 
     try:
-        table = load_rate_table()
+        pricer = load_pricer(environ, data_dir)
     except LLMCostError as error:
-        yield Finding("rates", State.FIX, str(error), "reinstall otel-llmcost")
+        yield Finding("rates", State.FIX, str(error), "mend what this names; until then nothing is priced")
         return
+    if pricer.overlay is not None:
+        yield Finding("rates", State.OK, f"llmcost.yaml prices over the table, as version {pricer.overlay_version}")
+    table = pricer.table
     built = ", ".join(f"{name} {version}" for name, version in table.built_from.items()) or "unknown sources"
     now_ns = time.time_ns()
     cards = (card for rates in table.models for several in rates.cards.values() for card in several)

@@ -39,7 +39,7 @@ def doctor(form: FormatOption = Format.TABLE, dsn: Dsn = "", data_dir: DataDir =
         *checks.check_destination(place, os.environ),
         *checks.check_spool(place, now_s=time.time()),
         *check_store(dsn, place),
-        *checks.check_rates(),
+        *checks.check_rates(place, os.environ),
     ]
     faults = sum(finding.state == checks.State.FIX for finding in findings)
     if form is Format.JSON:

@@ -77,10 +77,22 @@ def test_a_file_where_the_data_directory_should_be_is_a_fault(tmp_path: Path) ->
     assert str(tmp_path / "file") in finding.fact
 
 
-def test_the_rate_table_tells_its_version_and_age() -> None:
-    [finding] = check_rates()
+def test_the_rate_table_tells_its_version_and_age(tmp_path: Path) -> None:
+    [finding] = check_rates(tmp_path, {})
     assert finding.fact.startswith("rate table ")
     assert "newest price of 20" in finding.fact
+
+
+def test_a_file_of_own_prices_is_named_with_its_version_or_its_faults(tmp_path: Path) -> None:
+    config = tmp_path / "llmcost.yaml"
+    config.write_text("rates:\n  discounts:\n    - {provider: openai, percent: 5}\n")
+    overlay, table = check_rates(tmp_path, {"LLMCOST_CONFIG": str(config)})
+    assert (overlay.state, table.state) == (State.OK, State.OK)
+    assert "llmcost.yaml prices over the table" in overlay.fact
+    config.write_text("rats: {}\n")
+    [fault] = check_rates(tmp_path, {"LLMCOST_CONFIG": str(config)})
+    assert fault.state is State.FIX
+    assert f"{config}:1" in fault.fact
 
 
 @pytest.mark.parametrize("state", State)
