@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from opentelemetry import baggage, context
+from opentelemetry.context import Context
 
 from otel_llmcost import _decorate, semconv
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from opentelemetry.context import Context
 
 F = TypeVar("F", bound="Callable[..., object]")
 
@@ -37,6 +37,9 @@ OVERFLOW: Final = "__overflow__"
 losses: Counter[str] = Counter()
 """What was lost, by kind: `value_cut`, `key_cut`, `value_unreadable`, `tag_dropped`, `feature_overflow`,
 `tenant_overflow`."""
+
+_BAGGAGE: Final = next(iter(baggage.set_baggage("llmcost", "", Context())))
+"""Where OpenTelemetry keeps the baggage in a context."""
 
 _HELD: Final = context.create_key("llmcost-held")
 _FRAME: Final = context.create_key("llmcost-frame")
@@ -419,12 +422,12 @@ def _attributed(ctx: Context, said: Attribution, *, propagate: bool) -> Context:
     return _hold(ctx, merged, kept | said.entries() if propagate else kept)
 
 
-def _hold(ctx: Context, said: Attribution, entries: Mapping[str, object]) -> Context:
-    """Return `ctx` holding `said`, with exactly `entries` as its baggage."""
-    ctx = baggage.clear(ctx)
-    for key, value in entries.items():
-        ctx = baggage.set_baggage(key, value, ctx)
-    return context.set_value(_HELD, _Held(said, entries), ctx)
+def _hold(ctx: Context, said: Attribution, entries: dict[str, object]) -> Context:
+    """Return `ctx` holding `said`, with exactly `entries` as its baggage.
+
+    One new context, where clearing the baggage and setting it entry by entry would make one for each.
+    """
+    return Context({**ctx, _BAGGAGE: entries, _HELD: _Held(said, entries)})
 
 
 # --- limits ---
