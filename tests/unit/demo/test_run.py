@@ -39,7 +39,7 @@ def test_the_app_refuses_to_call_a_real_provider(tmp_path, monkeypatch):
 def test_the_app_is_started_as_a_user_would_start_it(tmp_path, monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example:4318")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-real")
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     environment = app_environment("http://127.0.0.1:9", data_dir=tmp_path, ledger=tmp_path / "ledger.jsonl")
     assert not {"OTEL_EXPORTER_OTLP_ENDPOINT", "HTTPS_PROXY"} & environment.keys()
     assert environment["OPENAI_API_KEY"] == "sk-demo-not-a-key"
