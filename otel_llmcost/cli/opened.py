@@ -37,8 +37,12 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None) -> Iterator[S
         StoreError: The store cannot be reached, or another process owns it.
         SpoolError: The spool cannot be used.
     """
-    has_spool = (data_dir / "spool").exists()
-    pricer = pricer_of(data_dir) if pricer is None and has_spool else pricer
+    from otel_llmcost.config import load_config
+
+    if pricer is None and (data_dir / "spool").exists():
+        pricer = pricer_of(data_dir)
+    elif pricer is None:
+        load_config(os.environ, data_dir)  # its faults are named before anything starts, also where nothing is priced
     with connected(dsn, data_dir) as store:
         with SlowProgress("bringing the tables up to date"):
             store.migrate()

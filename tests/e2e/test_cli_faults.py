@@ -48,6 +48,15 @@ def test_a_wrong_dsn_is_named(dsn: str, said: str, tmp_path: Path) -> None:
     assert said in answer.error
 
 
+def test_a_bad_config_file_is_named_line_by_line_before_anything_starts(tmp_path: Path) -> None:
+    config = tmp_path / "llmcost.yaml"
+    config.write_text("rates:\n  discounts:\n    - {provider: openai, percnt: 5}\n")
+    answer = llmcost("report", data_dir=tmp_path / "data", LLMCOST_CONFIG=str(config))
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{config}:3: rates.discounts[0].percnt: is no key; did you mean percent?" in answer.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_password_is_never_shown(tmp_path: Path) -> None:
     answer = llmcost("report", "--dsn", "clickhouse://me:s3cret@h:9000/x", data_dir=tmp_path)
     assert answer.code == 2
