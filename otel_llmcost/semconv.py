@@ -29,11 +29,9 @@ GEN_AI_TOKEN_MODALITY: Final = "gen_ai.token.modality"
 ERROR_TYPE: Final = "error.type"
 HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"
 SERVER_ADDRESS: Final = "server.address"
-SERVER_PORT: Final = "server.port"
 HTTP_ROUTE: Final = "http.route"
 SESSION_ID: Final = "session.id"
 USER_ID: Final = "user.id"
-CODE_FUNCTION_NAME: Final = "code.function.name"
 
 # --- resource ---
 SERVICE_NAME: Final = "service.name"

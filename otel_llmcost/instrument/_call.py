@@ -238,7 +238,5 @@ def _apply(reading: Reading, record: LLMCall) -> None:
 
 def note_fault(where: str, error: Exception) -> None:
     """Say that our own code failed, where the application goes on without us."""
-    warn("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, with_traceback=_DEBUG)
-
-
-_DEBUG: Final = logger.isEnabledFor(logging.DEBUG)
+    told = logger.isEnabledFor(logging.DEBUG)
+    warn("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, with_traceback=told)
