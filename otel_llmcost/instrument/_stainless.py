@@ -7,32 +7,25 @@ response. An SDK module of ours says only which paths are calls and how their re
 from __future__ import annotations
 
 import copy
-import functools
-import sys
 import weakref
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import wrapt
-from opentelemetry import trace
-
-from otel_llmcost import semconv
 from otel_llmcost.instrument._body import BodyReader, read_document, watch
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
+from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.providers.reading import Reading
 from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.trace import Tracer
 
     from otel_llmcost.providers.reading import Surface
 
-VERSION: Final = version("otel-llmcost")
 _STREAM_OPTIONS: Final = "stream_options"
 """Where usage is asked for. Hosts that answered 400 to it are asked without it from then on."""
 
@@ -57,11 +50,6 @@ class SDK:
     request_id_headers: tuple[str, ...] = ("x-request-id", "request-id")
     native_span: str = ""
 
-    @property
-    def scope(self) -> tuple[str, str]:
-        """Name and version of the instrumentation scope of its spans."""
-        return f"{semconv.SCOPE_PREFIX}{self.package}", VERSION
-
 
 class Place(NamedTuple):
     """Whom a client asks.
@@ -79,7 +67,7 @@ class Place(NamedTuple):
     provider_source: str
 
 
-class Patch:
+class Patch(ModulePatch):
     """The patch of one SDK, on or off.
 
     Args:
@@ -87,58 +75,30 @@ class Patch:
     """
 
     def __init__(self, sdk: SDK) -> None:
+        super().__init__(sdk.package, f"{sdk.package}._base_client")
         self.sdk = sdk
-        self._module = f"{sdk.package}._base_client"
-        self._is_on = False
-        self._waits_for_import = False
-        self._tracer: Tracer | None = None
-        self._replaced: list[tuple[Any, str, Any, Any]] = []
         self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
         self._without_stream_options: set[str] = set()
 
-    def apply(self, tracer_provider: trace.TracerProvider | None = None) -> None:
-        """Patch the SDK, now or when it is imported; nothing happens a second time."""
-        if self._is_on:
-            return
-        self._is_on = True
-        self._tracer = trace.get_tracer(*self.sdk.scope, tracer_provider, semconv.SCHEMA_URL)
-        if self._module in sys.modules:
-            self._wrap(sys.modules[self._module])
-        elif not self._waits_for_import:
-            self._waits_for_import = True
-            wrapt.register_post_import_hook(self._wrap, self._module)
-
     def remove(self) -> None:
-        """Undo the patch. What somebody else has wrapped since stays wrapped, around a patch that does nothing."""
-        self._is_on = False
+        """Undo the patch, and forget which hosts refuse `stream_options`."""
+        super().remove()
         self._without_stream_options.clear()
-        for owner, name, original, ours in self._replaced:
-            if owner.__dict__[name] is ours:
-                setattr(owner, name, original)
-        self._replaced.clear()
 
-    def _wrap(self, module: Any) -> None:
-        if not self._is_on:
-            return
-        self._replace(module.SyncAPIClient, "request", self._request)
-        self._replace(module.AsyncAPIClient, "request", self._async_request)
-        self._replace(module.SyncAPIClient, "_process_response", self._process_response)
-        self._replace(module.AsyncAPIClient, "_process_response", self._process_response)
+    def wrap(self, module: Any) -> None:
+        """Replace the choke point of both clients."""
+        self.replace(module.SyncAPIClient, "request", self._request)
+        self.replace(module.AsyncAPIClient, "request", self._async_request)
+        self.replace(module.SyncAPIClient, "_process_response", self._process_response)
+        self.replace(module.AsyncAPIClient, "_process_response", self._process_response)
         if self.sdk.native_span and hasattr(module, self.sdk.native_span):
-            self._replace(module, self.sdk.native_span, _no_second_span)
-
-    def _replace(self, owner: Any, name: str, around: Callable[[Any], Any]) -> None:
-        """Put a plain function in the place of another: half the work of a proxy, on a path that every call takes."""
-        original = owner.__dict__[name]
-        ours = functools.wraps(original)(around(original))
-        setattr(owner, name, ours)
-        self._replaced.append((owner, name, original, ours))
+            self.replace(module, self.sdk.native_span, _no_second_span)
 
     # --- the frame ---
 
     def _request(self, original: Any) -> Any:
         def request(client: Any, *args: Any, **kwargs: Any) -> Any:
-            call = self._begun(client, args, kwargs)
+            call = self._call(client, args, kwargs)
             if call is None:
                 return original(client, *args, **kwargs)
             call.enter()
@@ -161,7 +121,7 @@ class Patch:
 
     def _async_request(self, original: Any) -> Any:
         async def request(client: Any, *args: Any, **kwargs: Any) -> Any:
-            call = self._begun(client, args, kwargs)
+            call = self._call(client, args, kwargs)
             if call is None:
                 return await original(client, *args, **kwargs)
             call.enter()
@@ -182,17 +142,17 @@ class Patch:
 
         return request
 
-    def _begun(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _SDKCall | None:
+    def _call(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _SDKCall | None:
         """Return the call that begins here; None if it is none of the kinds we know, or our own code fails."""
         try:
             options = kwargs.get("options") or args[1]
             path = options.url.partition("?")[0]
             surface = self.sdk.surfaces.get(path)
-            if surface is None or self._tracer is None or not self._is_on or options.method.lower() != "post":
+            if surface is None or self.tracer is None or not self.is_on or options.method.lower() != "post":
                 return None
             body = _body(options)
             asked = self._asked(self._place(client), surface, body)
-            call = _SDKCall(self, runtime.started(), self._tracer, asked)
+            call = _SDKCall(self, runtime.started(), self.tracer, asked)
             call.args, call.kwargs = args, kwargs
             if asked.is_stream and path in self.sdk.asks_for_usage and self._may_ask(call.host, options, body):
                 call.asks_for_usage = True
@@ -280,7 +240,7 @@ class _SDKCall(OpenCall):
     """The response whose body is here, until it has been read."""
 
     def __init__(self, patch: Patch, process: runtime.Runtime, tracer: Tracer, asked: Asked) -> None:
-        super().__init__(process, tracer, asked, patch.sdk.scope)
+        super().__init__(process, tracer, asked, patch.scope)
         self.patch = patch
         self._later = process.pipeline.later
 

@@ -1,0 +1,160 @@
+"""What every patch of an SDK does alike: it waits for the import, replaces functions, puts them back, frames a call.
+
+A module of ours says which functions of which modules are replaced, how a call begins there, and what its answer
+tells. `framed` does the rest in the order of DESIGN §5: start, call, usage, record, on every exit.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+from opentelemetry import trace
+
+from otel_llmcost import semconv
+from otel_llmcost.instrument._call import in_progress, note_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.trace import Tracer
+
+    from otel_llmcost.instrument._call import OpenCall
+
+VERSION: Final = version("otel-llmcost")
+
+
+class ModulePatch:
+    """The patch of one SDK, on or off. A subclass replaces functions in `wrap`.
+
+    Args:
+        package: The SDK's package, which also names the scope of its spans.
+        modules: The modules in which functions are replaced, as soon as they are imported.
+
+    Attributes:
+        scope: Name and version of the instrumentation scope of its spans.
+        tracer: Where the spans go; None as long as the patch has never been on.
+        is_on: Whether calls are recorded.
+    """
+
+    def __init__(self, package: str, *modules: str) -> None:
+        self.package = package
+        self.scope = (f"{semconv.SCOPE_PREFIX}{package}", VERSION)
+        self.tracer: Tracer | None = None
+        self.is_on = False
+        self._modules = modules
+        self._awaited: set[str] = set()
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
+
+    def apply(self, tracer_provider: trace.TracerProvider | None = None) -> None:
+        """Patch the SDK, now or when it is imported; nothing happens a second time."""
+        if self.is_on:
+            return
+        self.is_on = True
+        self.tracer = trace.get_tracer(*self.scope, tracer_provider, semconv.SCHEMA_URL)
+        for name in self._modules:
+            if name in sys.modules:
+                self.wrap(sys.modules[name])
+            elif name not in self._awaited:
+                self._awaited.add(name)
+                wrapt.register_post_import_hook(self._imported, name)
+
+    def remove(self) -> None:
+        """Undo the patch. What somebody else has wrapped since stays wrapped, around a patch that does nothing."""
+        self.is_on = False
+        for owner, name, original, ours in self._replaced:
+            if owner.__dict__[name] is ours:
+                setattr(owner, name, original)
+        self._replaced.clear()
+
+    def wrap(self, module: Any) -> None:
+        """Replace the functions of a module that has been imported, each by `replace`."""
+        raise NotImplementedError
+
+    def replace(self, owner: Any, name: str, around: Callable[[Any], Any]) -> None:
+        """Put a plain function in the place of another: half the work of a proxy, on a path that every call takes."""
+        original = owner.__dict__[name]
+        ours = functools.wraps(original)(around(original))
+        setattr(owner, name, ours)
+        self._replaced.append((owner, name, original, ours))
+
+    def _imported(self, module: Any) -> None:
+        if self.is_on:
+            self.wrap(module)
+
+    # --- the frame ---
+
+    def framed(self, begin: Callable[..., OpenCall | None], see: Callable[[Any, Any], Any]) -> Callable[[Any], Any]:
+        """Return what puts a frame around a function that asks a provider.
+
+        Args:
+            begin: Takes the function's arguments and returns the call that begins here, None if it is none.
+            see: Takes the call and the result, notes what it tells, and returns the result. If its body is still to
+                come, it sets `awaits_body`, and whoever watches the body finishes the call.
+        """
+
+        def around(original: Any) -> Any:
+            def ask(*args: Any, **kwargs: Any) -> Any:
+                call = self._begun(begin, args, kwargs)
+                if call is None:
+                    return original(*args, **kwargs)
+                call.enter()
+                try:
+                    result = original(*args, **kwargs)
+                except BaseException as error:
+                    call.leave()
+                    call.failed(error)
+                    raise
+                call.leave()
+                return self._seen(see, call, result)
+
+            return ask
+
+        return around
+
+    def framed_async(
+        self, begin: Callable[..., OpenCall | None], see: Callable[[Any, Any], Any]
+    ) -> Callable[[Any], Any]:
+        """Return the same for a coroutine function."""
+
+        def around(original: Any) -> Any:
+            async def ask(*args: Any, **kwargs: Any) -> Any:
+                call = self._begun(begin, args, kwargs)
+                if call is None:
+                    return await original(*args, **kwargs)
+                call.enter()
+                try:
+                    result = await original(*args, **kwargs)
+                except BaseException as error:
+                    call.leave()
+                    call.failed(error)
+                    raise
+                call.leave()
+                return self._seen(see, call, result)
+
+            return ask
+
+        return around
+
+    def _begun(
+        self, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> OpenCall | None:
+        """Return the call that begins here. Inside a call of ours there is none: the outer one tells it."""
+        if not self.is_on or in_progress.get() is not None:
+            return None
+        try:
+            return begin(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault(f"recording a call of {self.package}", error)
+            return None
+
+    def _seen(self, see: Callable[[Any, Any], Any], call: OpenCall, result: Any) -> Any:
+        try:
+            result = see(call, result)
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault(f"reading an answer of {self.package}", error)
+        call.returned()
+        return result
