@@ -8,7 +8,7 @@ import sysconfig
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import FrameType
 
 _LIBRARIES: Final = tuple(
     {
@@ -25,7 +25,7 @@ _OURS_TOO: Final = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath
 MAX_DEPTH: Final = 100
 MAX_KNOWN: Final = 100_000
 
-_is_application: dict[CodeType, bool] = {}
+_is_application: dict[str, bool] = {}
 
 
 def call_site() -> str:
@@ -42,12 +42,12 @@ def call_site() -> str:
 
 
 def _belongs_to_application(frame: FrameType) -> bool:
-    code = frame.f_code
-    known = _is_application.get(code)
+    filename = frame.f_code.co_filename  # whose hash is remembered; that of a code object is worked out each time
+    known = _is_application.get(filename)
     if known is None:
-        known = frame.f_globals.get("__name__") == "__main__" or not _is_library(code.co_filename)
-        if len(_is_application) < MAX_KNOWN:  # an application that compiles code without end is not to leak here
-            _is_application[code] = known
+        known = frame.f_globals.get("__name__") == "__main__" or not _is_library(filename)
+        if len(_is_application) < MAX_KNOWN:  # an application that makes up file names without end is not to leak here
+            _is_application[filename] = known
     return known
 
 

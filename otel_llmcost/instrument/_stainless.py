@@ -7,7 +7,6 @@ response. An SDK module of ours says only which paths are calls and how their re
 from __future__ import annotations
 
 import copy
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from otel_llmcost.providers.reading import Surface
 
+MAX_PLACES: Final = 1_000
 _STREAM_OPTIONS: Final = "stream_options"
 """Where usage is asked for. Hosts that answered 400 to it are asked without it from then on."""
 
@@ -55,7 +55,7 @@ class Place(NamedTuple):
     """Whom a client asks.
 
     Attributes:
-        base_url: The client's, by which one sees that it was changed.
+        base_url: The client's.
         host: Its host.
         provider: Who sells there, in semconv's spelling.
         provider_source: How that is known: `host` or `sdk`.
@@ -77,7 +77,7 @@ class Patch(ModulePatch):
     def __init__(self, sdk: SDK) -> None:
         super().__init__(sdk.package, f"{sdk.package}._base_client")
         self.sdk = sdk
-        self._places: weakref.WeakKeyDictionary[Any, Place] = weakref.WeakKeyDictionary()
+        self._places: dict[int, Place] = {}
         self._without_stream_options: set[str] = set()
 
     def remove(self) -> None:
@@ -163,14 +163,16 @@ class Patch(ModulePatch):
         return call
 
     def _place(self, client: Any) -> Place:
-        """Return whom a client asks; worked out once, and again if its base URL was changed."""
-        place = self._places.get(client)
+        """Return whom a client asks; worked out once for each base URL, which its place keeps alive, and so its id."""
         base_url = client.base_url
-        if place is None or place.base_url is not base_url:
+        place = self._places.get(id(base_url))
+        if place is None:
             provider = provider_at(base_url.host or "")
             source = "host" if provider else "sdk"
             place = Place(base_url, base_url.host or "", provider or self.sdk.provider, source)
-            self._places[client] = place
+            if len(self._places) >= MAX_PLACES:
+                self._places.clear()
+            self._places[id(base_url)] = place
         return place
 
     def _asked(self, place: Place, surface: Surface, body: Mapping[str, Any]) -> Asked:

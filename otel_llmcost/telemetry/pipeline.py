@@ -7,6 +7,7 @@ cannot be delivered waits, bounded, and is counted when it must be dropped. Noth
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     _Item = _Finished | Callable[[], None]
 
 LINGER_S: Final = 0.1
+GRACE_S: Final = 0.005
+"""How late the worker may be before the application steps aside. While a thread waits for the GIL, each short release
+of it by a computing thread wakes the waiting one in vain and starts its wait anew: it may starve, at a cost of several
+times that of letting it in. Five milliseconds are CPython's own switch interval."""
+STEP_ASIDE_S: Final = 0.000_5
 RETRY_S: Final = 1.0
 IDLE_S: Final = 30.0
 MAX_BATCH: Final = 2_000
@@ -79,6 +85,8 @@ class Pipeline:
         self._queue.put((call, attributes))
         if self._worker is None:
             self._start()
+        elif time.monotonic() > self._due_s:
+            self._let_worker_in()
 
     def later(self, work: Callable[[], None]) -> None:
         """Have the worker do something that the garbage collector, which may hold any lock, must not do itself."""
@@ -127,6 +135,7 @@ class Pipeline:
         self._lingering: deque[_Item] = deque()
         self._waiting: deque[tuple[Frame, int]] = deque()
         self._is_due = False
+        self._due_s = 0.0
         self._worker = None
         self._start_lock = threading.Lock()
         self._work_lock = threading.Lock()
@@ -143,6 +152,13 @@ class Pipeline:
         finally:
             self._start_lock.release()
 
+    def _let_worker_in(self) -> None:
+        """Step aside if the worker has been trying to get at its work for a while; called again only much later."""
+        is_idle = self._due_s == 0.0
+        self._due_s = time.monotonic() + GRACE_S
+        if not is_idle:
+            time.sleep(STEP_ASIDE_S)
+
     # --- the worker's side ---
 
     def _run(self) -> None:
@@ -155,8 +171,11 @@ class Pipeline:
             else:
                 if item is not None:
                     lingering.append(item)
+                    self._due_s = time.monotonic() + LINGER_S + GRACE_S
                     time.sleep(LINGER_S)
+            self._due_s = math.inf
             self._work_off()
+            self._due_s = 0.0
 
     def _work_off(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
         """Encode and deliver everything that is queued, and return whether it was this thread's turn in time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -231,6 +232,17 @@ def test_many_threads_put_and_flush_and_each_call_arrives_once(make, sink: Sink)
     assert pipeline.flush()
 
     assert sorted(sink.calls) == spans(*range(1200))
+
+
+def test_the_worker_gets_in_while_the_application_computes(make, sink: Sink) -> None:
+    """Short releases of the GIL, such as the SDKs' random ids make, would wake it in vain for as long as they come."""
+    pipeline = make()
+    for number in range(100_000):
+        pipeline.put(call(number), to_attributes(call(number)))
+        os.urandom(16)
+        if sink.calls:
+            break
+    assert sink.calls
 
 
 def test_after_a_fork_nothing_of_the_parent_is_delivered_again(make, sink: Sink) -> None:
