@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_llmcost import semconv
 from otel_llmcost.attribution import NOBODY, Attribution
 from otel_llmcost.usage import Usage, UsageQuality
+
+if TYPE_CHECKING:
+    from otel_llmcost.money import PicoUSD
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class LLMCall:
         response_id: The provider's id of the answer; two spans that share it tell of one call.
         usage: What was consumed; None where nobody told.
         usage_quality: How far `usage` can be believed.
+        reported_cost: What the provider says that the call cost, in pico-USD; None where it does not say.
         attribution: Who pays.
         feature_source: `span`, `default` (environment, task or route) or empty.
         call_site: The first application frame, `module:function:line`.
@@ -58,6 +62,7 @@ class LLMCall:
     response_id: str = ""
     usage: Usage | None = None
     usage_quality: UsageQuality = UsageQuality.MISSING
+    reported_cost: PicoUSD | None = None
     attribution: Attribution = NOBODY
     feature_source: str = ""
     call_site: str = ""
@@ -99,6 +104,7 @@ ATTRIBUTE_OF: Final = {
     "request_model": semconv.GEN_AI_REQUEST_MODEL,
     "response_model": semconv.GEN_AI_RESPONSE_MODEL,
     "response_id": semconv.GEN_AI_RESPONSE_ID,
+    "reported_cost": semconv.REPORTED_COST,
     "feature_source": semconv.FEATURE_SOURCE,
     "call_site": semconv.CALL_SITE,
     "server_address": semconv.SERVER_ADDRESS,

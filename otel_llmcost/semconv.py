@@ -85,6 +85,8 @@ ATTRIBUTION_ATTRIBUTES: Final = {
 
 # --- what semconv lacks ---
 USAGE_QUALITY: Final = "llmcost.usage.quality"
+REPORTED_COST: Final = "llmcost.cost.reported_pico_usd"
+"""What the provider says that the call cost, as an integer: a double would not be exact."""
 SERVICE_TIER: Final = "llmcost.service_tier"
 SERVICE_TIER_REQUESTED: Final = "llmcost.service_tier_requested"
 INFERENCE_GEO: Final = "llmcost.region"

@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._call import note_fault
+from otel_llmcost.providers.framing import events_in
 from otel_llmcost.providers.reading import Reading, decoded_events
 from otel_llmcost.usage import UsageQuality
 
@@ -52,7 +53,7 @@ class BodyReader:
         if self._kept and not self._pieces and piece.endswith(b"\n") and not self._is_marked(piece):
             return piece  # most pieces of a stream: whole lines, and nothing in them matters
         if not self._has_begun:
-            self._begin()
+            self._begin(piece)
         if not self._is_events:
             self._keep_document(piece)
             return piece
@@ -84,9 +85,11 @@ class BodyReader:
             self._call.record.error_type = type(error).__name__
         self.end(is_complete=False)
 
-    def _begin(self) -> None:
+    def _begin(self, piece: bytes) -> None:
         self._has_begun = True
         self._call.first_token()
+        if not self._is_events and not _may_tell(piece):
+            self._size = MAX_BODY_BYTES  # audio, for instance: nothing of it is kept
 
     def _is_marked(self, piece: bytes) -> bool:
         for mark in self._marks:  # noqa: SIM110 - `any` takes twice as long, and this sees every piece of a stream
@@ -146,11 +149,12 @@ class BodyReader:
 
     def _result(self, rest: bytes, *, is_complete: bool) -> tuple[Reading, UsageQuality]:
         surface = self._call.asked.surface
-        if not self._is_events:
-            return read_document(self._call, rest), UsageQuality.REPORTED
-        self._keep(rest)
-        assert surface.fold is not None
-        reading = surface.fold(decoded_events(self._kept))
+        if self._is_events:
+            self._keep(rest)
+            assert surface.fold is not None
+            reading = surface.fold(decoded_events(self._kept))
+        else:
+            reading = read_document(self._call, rest)
         is_final = is_complete or bool(reading.finish_reason)
         return reading, UsageQuality.REPORTED if is_final else UsageQuality.PARTIAL
 
@@ -175,17 +179,28 @@ def _is_usage_only(line: bytes) -> bool:
 
 
 def read_document(call: OpenCall, body: bytes) -> Reading:
-    """Return what a whole body tells; nothing if it is no JSON object. Events stored as one body are read as such."""
+    """Return what a whole body tells; nothing if it is text or audio. Events stored as one body are read as such."""
     surface = call.asked.surface
     if surface.tail and len(body) > TAIL_BYTES and (tail := _tail_of(body)):
         return surface.read(tail)
-    if surface.fold is not None and body.lstrip()[:6] in (b"data: ", b"event:"):
-        return surface.fold(decoded_events(line[len(_DATA) :] for line in body.split(b"\n") if line.startswith(_DATA)))
+    if surface.fold is not None and body.lstrip()[:1] in _EVENTS_BEGIN:
+        return surface.fold(events_in(body))
+    if not _may_tell(body):
+        return Reading()
     try:
         document = json.loads(body)
     except ValueError:
         return Reading(fault=f"the body of {len(body)} bytes is not JSON")
     return surface.read(document) if isinstance(document, dict) else Reading()
+
+
+_EVENTS_BEGIN: Final = (b"d", b"e", b":", b"\0")
+"""The first byte of events: `data:`, `event:`, a comment, or the length of a frame of Amazon's."""
+
+
+def _may_tell(body: bytes) -> bool:
+    """Whether what begins like this may be JSON or events; an empty body was to be JSON."""
+    return body.lstrip()[:1] in (b"", b"{", b"[", b"n", *_EVENTS_BEGIN)
 
 
 def _tail_of(body: bytes) -> Mapping[str, Any] | None:

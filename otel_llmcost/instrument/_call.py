@@ -48,6 +48,7 @@ class Asked:
         is_stream: Whether a stream was asked for.
         max_output_tokens: The most it may generate, None if not limited.
         service_tier: The tier asked for, in the provider's words.
+        region: Where the request has it processed; empty where it does not say.
     """
 
     surface: Surface
@@ -59,6 +60,7 @@ class Asked:
     is_stream: bool
     max_output_tokens: int | None
     service_tier: str
+    region: str = ""
 
 
 class OpenCall:
@@ -97,6 +99,7 @@ class OpenCall:
             is_stream=asked.is_stream,
             max_output_tokens=asked.max_output_tokens,
             service_tier_requested=asked.service_tier,
+            region=asked.region,
             attribution=self._admitted(said, started_at_ns),
             feature_source=source,
             call_site=call_site(),
@@ -225,12 +228,13 @@ def _identity(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
 def _apply(reading: Reading, record: LLMCall) -> None:
     if reading.fault:
         warn("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
-    record.usage = reading.usage
+    record.usage = reading.usage if reading.billed is None else reading.billed
+    record.reported_cost = reading.reported_cost
     record.response_model = reading.model
     record.response_id = reading.response_id
     record.service_tier = reading.service_tier
     record.speed = reading.speed
-    record.region = reading.region
+    record.region = reading.region or record.region
     record.finish_reason = reading.finish_reason
     record.tool_call_count = reading.tool_call_count
     record.error_type = record.error_type or reading.error_type

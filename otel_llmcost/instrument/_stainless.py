@@ -7,7 +7,8 @@ response. An SDK module of ours says only which paths are calls and how their re
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_llmcost.instrument._body import BodyReader, read_document, watch
@@ -15,6 +16,7 @@ from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fau
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.providers.reading import Reading
+from otel_llmcost.providers.registry import route_of
 from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import UsageQuality
 
@@ -23,11 +25,19 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
-    from otel_llmcost.providers.reading import Surface
+    from otel_llmcost.providers.registry import Route
 
 MAX_PLACES: Final = 1_000
 _STREAM_OPTIONS: Final = "stream_options"
 """Where usage is asked for. Hosts that answered 400 to it are asked without it from then on."""
+
+
+_TELL_UNASKED: Final = frozenset({"cohere", "groq", "mistral_ai", "perplexity"})
+"""Providers whose streams tell their usage in any case."""
+_REWRITING: Final = frozenset({"aws.bedrock", "gcp.vertex_ai"})
+"""Providers whose clients ask another path than the one that they are told, with model and region in it."""
+_REFUSALS: Final = frozenset({400, 422})
+"""How a host answers to a field that it does not know: Bad Request, or Unprocessable Content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +47,14 @@ class SDK:
     Attributes:
         package: The package's name; its choke point is in `<package>._base_client`.
         provider: Who answers where the host is unknown.
-        surfaces: How each path is read, by its ending.
-        asks_for_usage: Paths whose streams tell their usage only when asked with `stream_options`.
+        clients: Who answers instead, by the name of a client's class.
         request_id_headers: Where an answer names itself.
         native_span: A function of `_base_client` that starts the SDK's own span and may return None instead.
     """
 
     package: str
     provider: str
-    surfaces: Mapping[str, Surface]
-    asks_for_usage: frozenset[str] = frozenset()
+    clients: Mapping[str, str] = field(default_factory=dict)
     request_id_headers: tuple[str, ...] = ("x-request-id", "request-id")
     native_span: str = ""
 
@@ -56,15 +64,18 @@ class Place(NamedTuple):
 
     Attributes:
         base_url: The client's.
-        host: Its host.
+        host: Its host; path is its path, without a slash at the end.
         provider: Who sells there, in semconv's spelling.
         provider_source: How that is known: `host` or `sdk`.
+        tells_unasked: Whether streams tell their usage in any case.
     """
 
     base_url: Any
     host: str
+    path: str
     provider: str
     provider_source: str
+    tells_unasked: bool
 
 
 class Patch(ModulePatch):
@@ -79,6 +90,7 @@ class Patch(ModulePatch):
         self.sdk = sdk
         self._places: dict[int, Place] = {}
         self._without_stream_options: set[str] = set()
+        self._route = lru_cache(maxsize=512)(self._find_route)
 
     def remove(self) -> None:
         """Undo the patch, and forget which hosts refuse `stream_options`."""
@@ -144,17 +156,21 @@ class Patch(ModulePatch):
 
     def _call(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _SDKCall | None:
         """Return the call that begins here; None if it is none of the kinds we know, or our own code fails."""
+        if in_progress.get() is not None or not self.is_on:
+            return None
         try:
             options = kwargs.get("options") or args[1]
-            path = options.url.partition("?")[0]
-            surface = self.sdk.surfaces.get(path)
-            if surface is None or self.tracer is None or not self.is_on or options.method.lower() != "post":
+            if options.method.lower() != "post":
+                return None
+            place = self._place(client)
+            route = self._route(place.provider, place.path, options.url)
+            if route is None or self.tracer is None:
                 return None
             body = _body(options)
-            asked = self._asked(self._place(client), surface, body)
+            asked = _asked(place, route, body)
             call = _SDKCall(self, runtime.started(), self.tracer, asked)
             call.args, call.kwargs = args, kwargs
-            if asked.is_stream and path in self.sdk.asks_for_usage and self._may_ask(call.host, options, body):
+            if asked.is_stream and route.surface.is_asked_for_usage and self._may_ask(place, options, body):
                 call.asks_for_usage = True
                 call.args, call.kwargs = _with_options(args, kwargs, _asking_for_usage(options, body))
         except Exception as error:  # noqa: BLE001 - the application's call goes on
@@ -167,42 +183,46 @@ class Patch(ModulePatch):
         base_url = client.base_url
         place = self._places.get(id(base_url))
         if place is None:
-            provider = provider_at(base_url.host or "")
-            source = "host" if provider else "sdk"
-            place = Place(base_url, base_url.host or "", provider or self.sdk.provider, source)
+            place = self._find_place(client, base_url)
             if len(self._places) >= MAX_PLACES:
                 self._places.clear()
             self._places[id(base_url)] = place
         return place
 
-    def _asked(self, place: Place, surface: Surface, body: Mapping[str, Any]) -> Asked:
-        limit = body.get("max_completion_tokens") or body.get("max_output_tokens") or body.get("max_tokens")
-        return Asked(
-            surface=surface,
-            provider=place.provider,
-            provider_source=place.provider_source,
-            server_address=place.host,
-            base_url=place.base_url,
-            model=_text(body.get("model")),
-            is_stream=body.get("stream") is True,
-            max_output_tokens=limit if isinstance(limit, int) else None,
-            service_tier=_text(body.get("service_tier")),
+    def _find_place(self, client: Any, base_url: Any) -> Place:
+        host = base_url.host or ""
+        at_host = provider_at(host, port=base_url.port)
+        by_client = (self.sdk.clients.get(kind.__name__) for kind in type(client).__mro__)
+        provider = at_host or next(filter(None, by_client), self.sdk.provider)
+        return Place(
+            base_url=base_url,
+            host=host,
+            path=base_url.path.rstrip("/"),
+            provider=provider,
+            provider_source="host" if at_host else "sdk",
+            tells_unasked=provider in _TELL_UNASKED,
         )
+
+    def _find_route(self, provider: str, base_path: str, url: str) -> Route | None:
+        """Return how the answer of a provider is read; a path that is not its own is read as the SDK's provider's."""
+        path = f"{base_path}/{url.lstrip('/')}".partition("?")[0]
+        return route_of(provider, path) or route_of(self.sdk.provider, path)
 
     # --- the usage of streams ---
 
-    def _may_ask(self, host: str, options: Any, body: Mapping[str, Any]) -> bool:
+    def _may_ask(self, place: Place, options: Any, body: Mapping[str, Any]) -> bool:
         """Whether a stream is to be asked for its usage: the application has not said, and the host takes it."""
         given = body.get(_STREAM_OPTIONS)
         return (
-            not (isinstance(given, dict) and "include_usage" in given)
+            not place.tells_unasked
+            and not (isinstance(given, dict) and "include_usage" in given)
             and isinstance(options.json_data, dict)
-            and host not in self._without_stream_options
+            and str(place.base_url) not in self._without_stream_options
         )
 
     def _is_about_stream_options(self, call: _SDKCall, error: Exception) -> bool:
         """Whether a host refused what we added; then it is remembered, and asked once more without it."""
-        if not call.asks_for_usage or getattr(error, "status_code", None) != 400:  # noqa: PLR2004 - Bad Request
+        if not call.asks_for_usage or getattr(error, "status_code", None) not in _REFUSALS:
             return False
         response = getattr(error, "response", None)
         if _STREAM_OPTIONS not in f"{error} {getattr(response, 'text', '')}":
@@ -240,6 +260,8 @@ class _SDKCall(OpenCall):
 
     _unread: Any = None
     """The response whose body is here, until it has been read."""
+    _headers: Mapping[str, str] | None = None
+    """The headers of the answer, where they tell of the usage."""
 
     def __init__(self, patch: Patch, process: runtime.Runtime, tracer: Tracer, asked: Asked) -> None:
         super().__init__(process, tracer, asked, patch.scope)
@@ -258,6 +280,10 @@ class _SDKCall(OpenCall):
         headers = response.headers
         request_id = next(filter(None, map(headers.get, self.patch.sdk.request_id_headers)), "")
         self.answered(request_id, retries, _sent_bytes(response.request))
+        if self.asked.provider in _REWRITING:
+            self._reroute(response.request.url.path)
+        if self.asked.surface.complete is not None:
+            self._headers = headers
         if response.is_stream_consumed:
             self._unread = response
             response.json = self._json
@@ -265,6 +291,19 @@ class _SDKCall(OpenCall):
         self.awaits_body = True
         is_events = "event-stream" in headers.get("content-type", "") or self.asked.is_stream
         watch(response, BodyReader(self, is_events=is_events, hides_usage=self.asks_for_usage), self._later)
+
+    def read(self, reading: Reading, quality: UsageQuality) -> None:
+        """Note what the answer tells about itself, in its headers too."""
+        if self._headers is not None and (complete := self.asked.surface.complete) is not None:
+            reading = complete(reading, self._headers)
+        super().read(reading, quality)
+
+    def _reroute(self, path: str) -> None:
+        """Read the answer as that of the path that was really asked; it may tell the region too."""
+        route = route_of(self.asked.provider, path)
+        if route is not None:
+            self.asked.surface = route.surface
+            self.record.region = route.region or self.record.region
 
     def _json(self, **kwargs: Any) -> Any:
         """Decode the answer as its own method does, and read it too, so that nothing is decoded twice."""
@@ -297,6 +336,22 @@ def _sent_bytes(request: Any) -> int | None:
         return len(request.content)  # a tenth of the work of looking up the header
     except Exception:  # noqa: BLE001 - RequestNotRead of httpx or httpx2, which need not be imported for it
         return None
+
+
+def _asked(place: Place, route: Route, body: Mapping[str, Any]) -> Asked:
+    limit = body.get("max_completion_tokens") or body.get("max_output_tokens") or body.get("max_tokens")
+    return Asked(
+        surface=route.surface,
+        provider=place.provider,
+        provider_source=place.provider_source,
+        server_address=place.host,
+        base_url=place.base_url,
+        model=_text(body.get("model")) or route.model,
+        is_stream=body.get("stream") is True,
+        max_output_tokens=limit if isinstance(limit, int) else None,
+        service_tier=_text(body.get("service_tier")),
+        region=route.region,
+    )
 
 
 def _with_options(

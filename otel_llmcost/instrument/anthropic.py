@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otel_llmcost.instrument._stainless import SDK, Patch
-from otel_llmcost.providers.anthropic import SURFACES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +15,13 @@ _PATCH: Final = Patch(
     SDK(
         package="anthropic",
         provider="anthropic",
-        surfaces=SURFACES,
+        clients={
+            "BaseBedrockClient": "aws.bedrock",
+            "BaseMantleClient": "aws.bedrock",
+            "BaseVertexClient": "gcp.vertex_ai",
+            "BaseGoogleCloudClient": "gcp.vertex_ai",
+            "BaseFoundryClient": "azure.ai.inference",
+        },
         # Since 1.14 the SDK makes a span of its own for each call, which would be told, and billed, twice.
         native_span="start_api_call_span",
     )

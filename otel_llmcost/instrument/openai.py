@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from otel_llmcost.instrument._stainless import SDK, Patch
-from otel_llmcost.providers.openai import SURFACES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,8 +15,12 @@ _PATCH: Final = Patch(
     SDK(
         package="openai",
         provider="openai",
-        surfaces=SURFACES,
-        asks_for_usage=frozenset({"/chat/completions"}),
+        clients={
+            "AzureOpenAI": "azure.ai.openai",
+            "AsyncAzureOpenAI": "azure.ai.openai",
+            "BedrockOpenAI": "aws.bedrock",
+            "AsyncBedrockOpenAI": "aws.bedrock",
+        },
     )
 )
 

@@ -50,6 +50,7 @@ MANY: Final = 4096
 
 _MAX_REMEMBERED: Final = 8192
 _NO_COUNTS: Final = frozenset({PriceStatus.NO_USAGE, PriceStatus.INVALID_USAGE})
+_WITHOUT_RATE: Final = frozenset({PriceStatus.UNPRICED_MODEL, PriceStatus.PARTIAL})
 _NO_FIXED: Final[Mapping[UsageMeter, Rate]] = MappingProxyType({})
 
 
@@ -109,7 +110,8 @@ class Pricer:
             if len(self._terms) >= _MAX_REMEMBERED:
                 self._terms.clear()
             terms = self._terms[kind] = self.terms(call)
-        return self.bill(call.usage, terms)
+        pricing = self.bill(call.usage, terms)
+        return pricing if call.reported_cost is None else _as_reported(pricing, call.reported_cost)
 
     def price_all(self, calls: Sequence[LLMCall]) -> Iterable[Pricing]:
         """Return the price of each call.
@@ -124,7 +126,13 @@ class Pricer:
             except ModuleNotFoundError:
                 return map(self.price, calls)
             self._kernel = Kernel(self)
-        return self._kernel.price(calls).each()
+        prices = self._kernel.price(calls).each()
+        reported = [call.reported_cost for call in calls]
+        if reported.count(None) == len(calls):
+            return prices
+        return (
+            price if cost is None else _as_reported(price, cost) for price, cost in zip(prices, reported, strict=True)
+        )
 
     def bill(self, usage: Usage | None, terms: Terms) -> Pricing:
         """Return the price of what a call consumed, on terms that hold for it."""
@@ -236,6 +244,18 @@ class Pricer:
         ordered = sorted({edge for edge in edges if edge is not None})
         place = bisect_right(ordered, at_ns)
         return Period(ordered[place - 1] if place else None, ordered[place] if place < len(ordered) else None)
+
+
+def _as_reported(pricing: Pricing, cost: PicoUSD) -> Pricing:
+    """Return the price of a call of which the provider told the cost: that cost, where we have no rate of our own.
+
+    A published rate wins, since it can be explained and repriced; the reported cost stands beside it in the ledger.
+    """
+    if pricing.status not in _WITHOUT_RATE:
+        return pricing
+    return pricing._replace(
+        status=PriceStatus.PROVIDER_REPORTED, list_cost=cost, effective_cost=cost, lines=(), detail=""
+    )
 
 
 def _effective(listed: Pricing, usage: Usage, terms: Terms) -> PicoUSD | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import chain
 from typing import Final
 
 _EXACT: Final = {
@@ -23,6 +25,9 @@ _EXACT: Final = {
     "api.moonshot.ai": "moonshot_ai",
     "api.fireworks.ai": "fireworks",
     "generativelanguage.googleapis.com": "gcp.gemini",
+    "claude.googleapis.com": "gcp.vertex_ai",
+    "ollama.com": "ollama",
+    "codestral.mistral.ai": "mistral_ai",
 }
 
 _SUFFIXES: Final = {
@@ -33,12 +38,31 @@ _SUFFIXES: Final = {
     "aiplatform.googleapis.com": "gcp.vertex_ai",
 }
 
+_PATTERNS: Final = (
+    (
+        re.compile(r"bedrock-runtime(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?|bedrock-mantle\..*\.api\.aws"),
+        "aws.bedrock",
+    ),
+    (re.compile(r"aiplatform\.[a-z]+\.rep\.googleapis\.com"), "gcp.vertex_ai"),
+    (re.compile(r"aws-external-anthropic\..*\.api\.aws"), "anthropic"),
+)
 
-def provider_at(host: str) -> str:
-    """Return the provider that answers at `host`, empty where nobody knows the host."""
+_OLLAMA_PORT: Final = 11434
+"""Where Ollama listens unless told otherwise, and nobody else."""
+
+
+def provider_at(host: str, port: int | None = None) -> str:
+    """Return the provider that answers at `host`, empty where nobody knows the host.
+
+    Args:
+        host: The host, without its port.
+        port: The port, if it was given.
+    """
     host = host.lower()
     if known := _EXACT.get(host):
         return known
-    if host.startswith("bedrock-runtime.") and host.endswith(".amazonaws.com"):
-        return "aws.bedrock"
-    return next((provider for suffix, provider in _SUFFIXES.items() if host.endswith(suffix)), "")
+    if port == _OLLAMA_PORT:
+        return "ollama"
+    by_pattern = (provider for pattern, provider in _PATTERNS if pattern.fullmatch(host))
+    by_suffix = (provider for suffix, provider in _SUFFIXES.items() if host.endswith(suffix))
+    return next(chain(by_pattern, by_suffix), "")

@@ -68,6 +68,7 @@ class Surface:
         read: Reads the answer's JSON body.
         fold: Reads the events of a stream, in order: the first one, and those that hold one of `marks`.
         marks: An event with none of these bytes in it cannot matter.
+        is_asked_for_usage: Whether a stream tells its usage only where `stream_options` asks for it.
         tail: Whether `read` needs only what stands behind a long answer's data, such as embeddings.
         complete: Adds what the HTTP headers tell, their names in lower case; None where they tell nothing.
     """
@@ -76,6 +77,7 @@ class Surface:
     read: Callable[[Mapping[str, Any]], Reading]
     fold: Callable[[Sequence[Mapping[str, Any]]], Reading] | None = None
     marks: tuple[bytes, ...] = ()
+    is_asked_for_usage: bool = False
     tail: bool = field(default=False)
     complete: Callable[[Reading, Mapping[str, str]], Reading] | None = None
 

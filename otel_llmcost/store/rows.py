@@ -62,7 +62,7 @@ class Refused:
 
 
 _RENAMED: Final = {"started_at": "started_at_ns"}
-_NOT_COLUMNS: Final = frozenset({"usage", "usage_quality", "attribution"})
+_NOT_COLUMNS: Final = frozenset({"usage", "usage_quality", "reported_cost", "attribution"})
 _CALL: Final = {
     **{field.name: field.name for field in fields(LLMCall) if field.name not in _NOT_COLUMNS},
     **_RENAMED,
@@ -82,6 +82,7 @@ NAMES_WRITTEN: Final = (
     *_PRICING,
     "tags",
     "usage_quality",
+    "reported_cost",
     "list_cost",
     "effective_cost",
     "price_status",
@@ -97,6 +98,7 @@ _NULLABLE: Final = frozenset(
         "input_bytes",
         "tool_call_count",
         "prompt_bytes",
+        "reported_cost",
         "list_cost",
         "effective_cost",
     }
@@ -132,6 +134,7 @@ def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
         *(list(map(attrgetter(name), prices)) for name in _PRICING.values()),
         [dict(payer.tags) if payer.tags else _NO_TAGS for payer in payers],
         [(UsageQuality.MISSING if call.usage is None else call.usage_quality).value for call in calls],
+        [_usd(call.reported_cost) for call in calls],
         [_usd(price.list_cost) for price in prices],
         [_usd(price.effective_cost) for price in prices],
         [price.status.value for price in prices],
@@ -172,7 +175,7 @@ def _fault_of_clock(row: PricedCall, now_ns: int, retention_days: int) -> tuple[
 
 
 def _fault_of_amounts(row: PricedCall) -> tuple[str, str] | None:
-    for cost in (row.pricing.list_cost, row.pricing.effective_cost):
+    for cost in (row.pricing.list_cost, row.pricing.effective_cost, row.call.reported_cost):
         if cost is not None and abs(cost) >= money.ROW_LIMIT:
             return "amount", f"{money.to_text(cost)} USD is not below a million USD for one call"
     counts = _counts_of(row.call.usage or _NOTHING)

@@ -56,7 +56,7 @@ calls = st.builds(
     operation=st.text(min_size=1, max_size=30),
     attempt_kind=st.sampled_from(["first", "retry", "fallback", "hedge"]),
     scope_name=scopes,
-    **dict.fromkeys(("max_output_tokens", "input_bytes", "tool_call_count", "prompt_bytes"), numbers),
+    **dict.fromkeys(("reported_cost", "max_output_tokens", "input_bytes", "tool_call_count", "prompt_bytes"), numbers),
     **dict.fromkeys(
         (
             "provider", "provider_source", "request_model", "response_model", "response_id",

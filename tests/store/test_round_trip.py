@@ -22,9 +22,8 @@ def full() -> PricedCall:
     for number, field in enumerate(fields(LLMCall), 1):
         if field.name not in SPECIAL:
             kind = str(field.type)
-            said[field.name] = (
-                True if kind == "bool" else 10**12 + number if "int" in kind else f"{field.name} 'ü\\\n€'"
-            )
+            is_number = "int" in kind or "PicoUSD" in kind
+            said[field.name] = True if kind == "bool" else 10**12 + number if is_number else f"{field.name} 'ü\\\n€'"
     who = {field.name: f"who {field.name}" for field in fields(Attribution) if field.name != "tags"}
     return PricedCall(
         call=LLMCall(
@@ -62,8 +61,9 @@ def expected(row: PricedCall) -> dict[str, object]:
     columns["user_id"] = columns.pop("user")
     columns["tags"] = dict(call.attribution.tags)
     columns["usage_quality"] = "missing" if call.usage is None else call.usage_quality.value
-    for name in ("list_cost", "effective_cost"):
-        pico = getattr(price, name)
+    amounts = (("list_cost", price), ("effective_cost", price), ("reported_cost", call))
+    for name, source in amounts:
+        pico = getattr(source, name)
         columns[name] = None if pico is None else Decimal(pico).scaleb(-12)
     columns["price_status"] = price.status.value
     columns["price_detail"] = price.detail

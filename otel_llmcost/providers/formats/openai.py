@@ -215,6 +215,7 @@ def surfaces(accent: Accent = PLAIN) -> dict[str, Surface]:
         read=partial(read_chat, accent=accent),
         fold=partial(fold_chat, accent=accent),
         marks=(b'"prompt_tokens"', b'"finish_reason":"', b'"finish_reason": "', b'"error"'),
+        is_asked_for_usage=True,
     )
     return {
         "/chat/completions": chat,

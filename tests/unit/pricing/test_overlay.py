@@ -326,3 +326,34 @@ def test_names_that_nobody_knows_are_told():
     asked = pricer(OWN + UNKNOWN)
     assert asked.overlay is not None
     assert list(asked.overlay.unknown_names(TABLE)) == ["openai/gtp-5.4", "openai/gpt-9", "openai/nope"]
+
+
+def test_what_the_provider_reports_is_the_price_where_no_rate_is_known():
+    answer = Pricer(TABLE).price(call("nobody-knows-it", reported_cost=1_234_567))
+    assert (answer.status, answer.list_cost, answer.effective_cost) == (
+        PriceStatus.PROVIDER_REPORTED,
+        1_234_567,
+        1_234_567,
+    )
+
+
+def test_what_the_provider_reports_is_the_price_where_a_meter_has_no_rate():
+    """`half` has no rate for output: what could be priced is less than what was charged."""
+    answer = Pricer(TABLE).price(call("half", reported_cost=5_000_000_000))
+    assert (answer.status, answer.list_cost, answer.lines) == (PriceStatus.PROVIDER_REPORTED, 5_000_000_000, ())
+
+
+def test_a_published_price_is_not_overwritten_by_what_the_provider_reports():
+    answer = Pricer(TABLE).price(call(reported_cost=1))
+    assert (answer.status, answer.list_cost) == (PriceStatus.PRICED, LISTED)
+
+
+def test_a_batch_of_calls_takes_reported_costs_as_single_calls_do():
+    calls = [call(), call("nobody-knows-it", reported_cost=7), call("nobody-knows-it")] * 2000
+    answers = list(Pricer(TABLE).price_all(calls))
+    assert [answer.list_cost for answer in answers[:3]] == [LISTED, 7, None]
+    assert [answer.status for answer in answers[-3:]] == [
+        PriceStatus.PRICED,
+        PriceStatus.PROVIDER_REPORTED,
+        PriceStatus.UNPRICED_MODEL,
+    ]
