@@ -9,7 +9,7 @@ import logging
 import secrets
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context, trace
@@ -24,6 +24,8 @@ from otel_llmcost.telemetry.origin import running_task
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
@@ -49,6 +51,8 @@ class Asked:
         max_output_tokens: The most it may generate, None if not limited.
         service_tier: The tier asked for, in the provider's words.
         region: Where the request has it processed; empty where it does not say.
+        body: The request as JSON, for the hashes of its prompt and its last message; none of it is kept.
+        credential: The API key, for its hash.
     """
 
     surface: Surface
@@ -61,6 +65,8 @@ class Asked:
     max_output_tokens: int | None
     service_tier: str
     region: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    credential: str = ""
 
 
 class OpenCall:
@@ -108,6 +114,7 @@ class OpenCall:
             scope_name=scope[0],
             scope_version=scope[1],
         )
+        self._fingerprint(asked)
         self._span = tracer.start_span(
             span_name(self.record),
             context=ctx,
@@ -136,6 +143,17 @@ class OpenCall:
             return said
         return replace(said, feature=feature, tenant=tenant)
 
+    def _fingerprint(self, asked: Asked) -> None:
+        """Note what tells sameness without content; a fault in it costs the hashes and not the call."""
+        try:
+            prints, record = self._runtime.fingerprints, self.record
+            record.credential_id = prints.of_credential(asked.credential)
+            record.prompt_hash, record.prompt_bytes = prints.of_prompt(asked.body)
+            record.request_hash = prints.of_request(asked.body)
+            record.prompt_name, record.prompt_version = _stored_prompt(asked.body.get("prompt"))
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("hashing a prompt", error)
+
     def enter(self) -> None:
         """Make this the call in progress, its span the current one, and our baggage invisible to the provider."""
         self._context_token = context.attach(self._inner_context)
@@ -148,11 +166,14 @@ class OpenCall:
 
     # --- what is learned on the way ---
 
-    def answered(self, request_id: str, resend_count: int, input_bytes: int | None) -> None:
-        """Note what the headers of the answer tell."""
+    def answered(
+        self, request_id: str, resend_count: int, input_bytes: int | None, accounts: tuple[str, str] = ("", "")
+    ) -> None:
+        """Note what the headers of the answer tell; accounts are who is billed and the part of it that asked."""
         self.record.provider_request_id = request_id
         self.record.resend_count = resend_count
         self.record.input_bytes = input_bytes
+        self.record.billing_account_id, self.record.sub_account_id = accounts
 
     def first_token(self) -> None:
         """Note that the first piece of a stream has arrived."""
@@ -214,6 +235,13 @@ def _at_start(asked: Asked) -> dict[str, str]:
         semconv.GEN_AI_PROVIDER_NAME: asked.provider,
         semconv.GEN_AI_REQUEST_MODEL: asked.model,
     }
+
+
+def _stored_prompt(prompt: object) -> tuple[str, str]:
+    """Return name and version of a prompt that the provider keeps (responses: `{"id": …, "version": …}`)."""
+    if not isinstance(prompt, dict):
+        return "", ""
+    return str(prompt.get("id") or ""), str(prompt.get("version") or "")
 
 
 def _identity(span: Span, parent: trace.SpanContext) -> tuple[str, str]:

@@ -49,6 +49,7 @@ class SDK:
         provider: Who answers where the host is unknown.
         clients: Who answers instead, by the name of a client's class.
         request_id_headers: Where an answer names itself.
+        account_headers: Where it names the account that is billed, and the part of it that asked.
         native_span: A function of `_base_client` that starts the SDK's own span and may return None instead.
     """
 
@@ -56,6 +57,7 @@ class SDK:
     provider: str
     clients: Mapping[str, str] = field(default_factory=dict)
     request_id_headers: tuple[str, ...] = ("x-request-id", "request-id")
+    account_headers: tuple[str, str] = ("", "")
     native_span: str = ""
 
 
@@ -168,6 +170,7 @@ class Patch(ModulePatch):
                 return None
             body = _body(options)
             asked = _asked(place, route, body)
+            asked.credential = _text(getattr(client, "api_key", None))
             call = _SDKCall(self, runtime.started(), self.tracer, asked)
             call.args, call.kwargs = args, kwargs
             if asked.is_stream and route.surface.is_asked_for_usage and self._may_ask(place, options, body):
@@ -277,9 +280,11 @@ class _SDKCall(OpenCall):
         """Read an answer that is here as a whole, or watch one that is still coming."""
         if response.status_code >= 400:  # noqa: PLR2004 - an error answer is no usage
             return
-        headers = response.headers
-        request_id = next(filter(None, map(headers.get, self.patch.sdk.request_id_headers)), "")
-        self.answered(request_id, retries, _sent_bytes(response.request))
+        headers, sdk = response.headers, self.patch.sdk
+        request_id = next(filter(None, map(headers.get, sdk.request_id_headers)), "")
+        billed, part = sdk.account_headers
+        accounts = (headers.get(billed, ""), headers.get(part, ""))
+        self.answered(request_id, retries, _sent_bytes(response.request), accounts)
         if self.asked.provider in _REWRITING:
             self._reroute(response.request.url.path)
         if self.asked.surface.complete is not None:
@@ -351,6 +356,7 @@ def _asked(place: Place, route: Route, body: Mapping[str, Any]) -> Asked:
         max_output_tokens=limit if isinstance(limit, int) else None,
         service_tier=_text(body.get("service_tier")),
         region=route.region,
+        body=body,
     )
 
 

@@ -22,6 +22,7 @@ _PATCH: Final = Patch(
             "BaseGoogleCloudClient": "gcp.vertex_ai",
             "BaseFoundryClient": "azure.ai.inference",
         },
+        account_headers=("anthropic-organization-id", "anthropic-workspace-id"),
         # Since 1.14 the SDK makes a span of its own for each call, which would be told, and billed, twice.
         native_span="start_api_call_span",
     )

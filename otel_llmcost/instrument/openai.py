@@ -21,6 +21,7 @@ _PATCH: Final = Patch(
             "BedrockOpenAI": "aws.bedrock",
             "AsyncBedrockOpenAI": "aws.bedrock",
         },
+        account_headers=("openai-organization", "openai-project"),
     )
 )
 

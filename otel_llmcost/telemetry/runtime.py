@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 from opentelemetry import trace
 
 from otel_llmcost.attribution import DailyCap
+from otel_llmcost.telemetry.fingerprint import Fingerprints, fingerprints_in
 from otel_llmcost.telemetry.log import warn
 from otel_llmcost.telemetry.origin import Served
 from otel_llmcost.telemetry.pipeline import Pipeline
@@ -49,6 +51,11 @@ class Runtime:
         self.tenants = DailyCap(settings.max_tenants, "tenant_overflow")
         self.open_calls: dict[int, Callable[[], None]] = {}
         self._attached: set[int] = set()
+
+    @cached_property
+    def fingerprints(self) -> Fingerprints:
+        """What hashes prompts and API keys; the first call makes it, since that may write a key."""
+        return fingerprints_in(self.settings.data_dir, self.settings.hash_key)
 
     def attach(self, provider: object) -> None:
         """Add our span processor to an SDK provider, once; any other is left alone."""

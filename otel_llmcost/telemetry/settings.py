@@ -38,6 +38,7 @@ class Settings:
         max_spool_bytes: Bytes that may wait on disk.
         fsync: When the spool is synced.
         max_features: Distinct features a day, max_tenants likewise tenants.
+        hash_key: What hashes of prompts and API keys are keyed with; empty for the key in data_dir.
         shows_summary: Whether one line is printed at exit on a terminal.
     """
 
@@ -52,6 +53,7 @@ class Settings:
     fsync: FsyncPolicy = "seal"
     max_features: int = 1_000
     max_tenants: int = 10_000
+    hash_key: str = ""
     shows_summary: bool = True
 
     @property
@@ -75,6 +77,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         fsync=_parsed(environ, "LLMCOST_SPOOL_FSYNC", _fsync, "seal"),
         max_features=_parsed(environ, "LLMCOST_MAX_FEATURES", _positive, 1_000),
         max_tenants=_parsed(environ, "LLMCOST_MAX_TENANTS", _positive, 10_000),
+        hash_key=environ.get("LLMCOST_HASH_KEY", "").strip(),
         shows_summary=_parsed(environ, "LLMCOST_SUMMARY", _switch, default=True),
     )
 
