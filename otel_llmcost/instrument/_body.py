@@ -228,7 +228,7 @@ def watch(response: Any, reader: BodyReader, later: Callable[[Callable[[], None]
         reader: Takes the bytes.
         later: Has work done outside the garbage collector.
     """
-    response.llmcost_tap = _Tap(reader, later)
+    response.llmcost_tap = Tap(reader, later)
     response.__class__ = _watched_class(response.__class__)
 
 
@@ -238,7 +238,7 @@ def _watched_class(kind: Any) -> Any:
     return type(kind.__name__, (_Watched, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
 
 
-class _Tap:
+class Tap:
     """What a watched response holds: the reader, and whether its bytes are being pulled just now."""
 
     def __init__(self, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
@@ -268,7 +268,7 @@ class _Tap:
 class _Watched:
     """The methods of a response that its bytes pass through, whoever reads them and how."""
 
-    llmcost_tap: _Tap
+    llmcost_tap: Tap
 
     def iter_bytes(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         """Iterate over the bytes as the response does."""

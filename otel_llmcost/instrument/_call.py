@@ -258,7 +258,7 @@ def _apply(reading: Reading, record: LLMCall) -> None:
         warn("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
     record.usage = reading.usage if reading.billed is None else reading.billed
     record.reported_cost = reading.reported_cost
-    record.response_model = reading.model
+    record.response_model = reading.model or record.response_model
     record.response_id = reading.response_id
     record.service_tier = reading.service_tier
     record.speed = reading.speed

@@ -16,6 +16,7 @@ INSTRUMENTORS: Final = {
     "incoming": ("opentelemetry.baggage", "IncomingInstrumentor"),
     "openai": ("openai", "OpenAIInstrumentor"),
     "anthropic": ("anthropic", "AnthropicInstrumentor"),
+    "bedrock": ("botocore", "BedrockInstrumentor"),
 }
 """Our module → the package that it instruments, and its instrumentor."""
 

@@ -3,7 +3,8 @@
 "When prompt caching is enabled, the `inputTokens` field represents only the non-cached input tokens": the whole is the
 sum of the three, in Converse, in InvokeModel's headers and in the metrics that end its streams. What a body of
 InvokeModel says of its usage wins over headers and metrics, which know no lifetimes.
-No reading names a model: the path does, with the region and profile that make the price.
+No reading names a model: the path does, with the region and profile that make the price. The one exception is a prompt
+router, of which the path tells only that it chose, and the trace whom.
 
 A stream comes as botocore names its events, `{"metadata": {…}}`; a chunk of InvokeModel as the JSON inside it.
 Source: Amazon Bedrock API reference, objects TokenUsage, CacheDetail and ServiceTier; user guide, "Prompt caching" and
@@ -44,6 +45,7 @@ _HEADERS: Final = {
     "x-amzn-bedrock-cache-write-input-token-count": "cacheWriteInputTokens",
 }
 _TIER_HEADER: Final = "x-amzn-bedrock-service-tier"
+_SPEED_HEADER: Final = "x-amzn-bedrock-performanceconfig-latency"
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
@@ -72,8 +74,10 @@ def read_converse(body: Mapping[str, Any]) -> Reading:
     usage, fault = usage_or_fault(read_usage, body.get("usage"))
     blocks = objects(section(section(body, "output"), "message"), "content")
     return Reading(
+        model=word(section(section(body, "trace"), "promptRouter"), "invokedModelId"),
         usage=usage,
         service_tier=word(section(body, "serviceTier"), "type"),
+        speed=word(section(body, "performanceConfig"), "latency"),
         finish_reason=word(body, "stopReason"),
         tool_call_count=sum("toolUse" in block for block in blocks),
         error_type=error_in(body),
@@ -141,7 +145,11 @@ def with_headers(reading: Reading, headers: Mapping[str, str]) -> Reading:
         headers: The headers of the answer, their names in lower case.
     """
     told = {key: _number(headers[name]) for name, key in _HEADERS.items() if name in headers}
-    reading = replace(reading, service_tier=reading.service_tier or headers.get(_TIER_HEADER, ""))
+    reading = replace(
+        reading,
+        service_tier=reading.service_tier or headers.get(_TIER_HEADER, ""),
+        speed=reading.speed or headers.get(_SPEED_HEADER, ""),
+    )
     return reading if reading.fault else _with_metrics(reading, told or None)
 
 
@@ -205,12 +213,23 @@ def read_any(body: Mapping[str, Any]) -> Reading:
     return with_headers(reading, {name: text for name, text in headers.items() if isinstance(text, str)})
 
 
-SURFACES: Final = openai.surfaces() | {
+_OPENAI: Final = openai.surfaces()
+_EVENTS: Final = (b"metadata", b"messageStop", b"toolUse", b"xception")
+"""What the events of Converse that matter have in their frames, names of events included."""
+
+SURFACES: Final = _OPENAI | {
     "/converse": Surface(operation="chat", read=read_converse, fold=fold_converse),
-    "/converse-stream": Surface(operation="chat", read=read_converse, fold=fold_converse),
+    "/converse-stream": Surface(operation="chat", read=read_converse, fold=fold_converse, marks=_EVENTS),
     "/invoke": Surface(operation="chat", read=read_invoke, complete=with_headers),
     "/invoke-with-response-stream": Surface(
-        operation="chat", read=read_invoke, fold=fold_invoke, complete=with_headers
+        operation="chat",
+        read=read_invoke,
+        fold=fold_invoke,
+        marks=(*_EVENTS, _METRICS.encode(), *anthropic.MESSAGES.marks, *_OPENAI["/chat/completions"].marks),
+        complete=with_headers,
     ),
 }
 """How each operation is read, by the ending of its path. OpenAI's paths are those of the Mantle endpoint."""
+
+EMBEDDINGS: Final = replace(SURFACES["/invoke"], operation="embeddings")
+"""InvokeModel of a model that embeds, which only its name tells."""

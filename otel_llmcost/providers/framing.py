@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llmcost.providers.reading import Reading, decoded_events
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from otel_llmcost.providers.reading import Surface
 
 _PRELUDE_BYTES: Final = 12
 _CHECKSUM_BYTES: Final = 4
+_FRAME_BYTES: Final = _PRELUDE_BYTES + _CHECKSUM_BYTES
+MAX_FRAME_BYTES: Final = 24 * 1024 * 1024
+"""What a frame may measure at most, by the same specification."""
 _TEXT_HEADER: Final = 7
 
 
@@ -55,7 +58,7 @@ def events_in(body: bytes, document: object = None) -> list[Mapping[str, Any]]:
     if body.lstrip().startswith((b"data:", b"event:", b":", b"id:")):
         return decoded_events(line[len(b"data:") :] for line in body.splitlines() if line.startswith(b"data:"))
     if body[:1] == b"\0":
-        return list(_frames(body))
+        return [event for frame in Frames().cut(body) if (event := event_in(frame)) is not None]
     return decoded_events(body.splitlines())
 
 
@@ -66,24 +69,44 @@ def _document(body: bytes) -> object:
         return None
 
 
-def _frames(body: bytes) -> Iterator[Mapping[str, Any]]:
-    """Yield the frames as botocore names them: `{event type: payload}`, a chunk of InvokeModel as what it holds."""
-    start = 0
-    while len(body) - start > _PRELUDE_BYTES + _CHECKSUM_BYTES:
-        size = int.from_bytes(body[start : start + 4], "big")
-        headers_size = int.from_bytes(body[start + 4 : start + 8], "big")
-        end = start + size
-        payload_at = start + _PRELUDE_BYTES + headers_size
-        if size <= _PRELUDE_BYTES + _CHECKSUM_BYTES or end > len(body) or payload_at > end:
-            return
-        headers = _headers(body[start + _PRELUDE_BYTES : payload_at])
-        payload = _document(body[payload_at : end - _CHECKSUM_BYTES])
-        kind = headers.get(":event-type") or headers.get(":exception-type") or ""
-        chunk = payload.get("bytes") if isinstance(payload, dict) and kind == "chunk" else None
-        event = _document(_decoded(chunk)) if isinstance(chunk, str) else {kind: payload}
-        if isinstance(event, dict):
-            yield event
-        start = end
+class Frames:
+    """Cuts the frames of Amazon's event stream out of pieces of any size."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def cut(self, piece: bytes) -> list[bytes]:
+        """Return the frames that end in this piece. What cannot be a frame ends the stream: nothing follows it."""
+        if not self._rest and len(piece) > _FRAME_BYTES and int.from_bytes(piece[:4], "big") == len(piece):
+            return [piece]  # nearly always: a frame a piece
+        frames = []
+        rest = self._rest + piece
+        start = 0
+        while len(rest) - start > _FRAME_BYTES:
+            size = int.from_bytes(rest[start : start + 4], "big")
+            if not _FRAME_BYTES < size <= MAX_FRAME_BYTES:
+                start = len(rest)
+            elif start + size > len(rest):
+                break
+            else:
+                frames.append(rest[start : start + size])
+                start += size
+        self._rest = rest[start:]
+        return frames
+
+
+def event_in(frame: bytes) -> Mapping[str, Any] | None:
+    """Return a frame as botocore names it, `{event type: payload}`, a chunk of InvokeModel as what it holds.
+
+    None if it holds no JSON object.
+    """
+    payload_at = _PRELUDE_BYTES + int.from_bytes(frame[4:8], "big")
+    headers = _headers(frame[_PRELUDE_BYTES:payload_at])
+    payload = _document(frame[payload_at:-_CHECKSUM_BYTES])
+    kind = headers.get(":event-type") or headers.get(":exception-type") or ""
+    chunk = payload.get("bytes") if isinstance(payload, dict) and kind == "chunk" else None
+    event = _document(_decoded(chunk)) if isinstance(chunk, str) else {kind: payload}
+    return event if isinstance(event, dict) else None
 
 
 def _headers(block: bytes) -> dict[str, str]:
