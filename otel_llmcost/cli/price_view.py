@@ -32,7 +32,7 @@ def lines_of(call: LLMCall, pricing: Pricing, pricer: Pricer) -> Iterator[str]:
     yield f"  list cost {money(pricing.list_cost)}"
     if pricing.effective_cost != pricing.list_cost or pricing.overlay_version:
         yield f"  effective cost {money(pricing.effective_cost)} (llmcost.yaml, overlay {pricing.overlay_version})"
-    card = pricer.terms(call).listed.card
+    card = pricer.terms(pricer.kind_of(call), call.started_at_ns).listed.card
     if card is not None:
         yield f"rate {card.id}, in force {span_of(card)}"
         yield f"source {card.source + ', ' if card.source else ''}told by {card.upstream}"

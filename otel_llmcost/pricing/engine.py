@@ -15,10 +15,10 @@ is `partial`: what could be priced is its cost, and the detail names the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from otel_llmcost.errors import InvalidUsageError, NoRateInEffectError, UnknownModelError
 from otel_llmcost.money import ROW_LIMIT, PicoUSD, to_text
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from otel_llmcost.call import LLMCall
-    from otel_llmcost.pricing.rates import ModelRates, Rate, RateCard, Rates
+    from otel_llmcost.pricing.rates import ModelRates, RateCard, Rates
     from otel_llmcost.pricing.table import RateTable
     from otel_llmcost.usage import Usage
+
+_Price = TypeVar("_Price")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,8 +75,23 @@ FALLBACKS: Final[Mapping[UsageMeter, tuple[UsageMeter, ...]]] = {
 """The meters whose rate stands in, the first that has one. An hour's cache write is not here: see `rate_of`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class Kind(NamedTuple):
+    """What decides, with its moment, what bills a call: fields of `LLMCall`."""
+
+    provider: str
+    request_model: str
+    response_model: str
+    service_tier: str
+    speed: str
+    region: str
+    server_address: str
+    is_batch: bool
+
+
+kind_of: Final = attrgetter(*Kind._fields)
+
+
+class Served(NamedTuple):
     """How a call was served, in the provider's own words; empty where it does not say.
 
     Attributes:
@@ -114,6 +131,7 @@ class Resolved(NamedTuple):
         doubts: What makes the price a fallback.
         refusal: Why there is no card; empty if there is one.
         prepaid: The tier that served, where its capacity was paid for beforehand; empty otherwise.
+        rates: The price history that the card is from, or should have been; None where it did not matter.
     """
 
     card: RateCard | None = None
@@ -121,27 +139,20 @@ class Resolved(NamedTuple):
     doubts: tuple[str, ...] = ()
     refusal: str = ""
     prepaid: str = ""
+    rates: ModelRates | None = None
 
 
 def price(call: LLMCall, table: RateTable) -> Pricing:
     """Return the price of a call at the rates of `table`. Never raises for what a call may hold."""
-    return bill(call.usage, resolve_call(call, table), table)
+    return bill(call.usage, resolve_kind(Kind._make(kind_of(call)), call.started_at_ns, table), table)
 
 
-def resolve_call(call: LLMCall, table: RateTable) -> Resolved:
-    """Return what bills a call, whatever it consumed."""
-    return resolve(
-        table,
-        provider=call.provider,
-        models=models_in_order(call.provider, response_model=call.response_model, request_model=call.request_model),
-        at_ns=call.started_at_ns,
-        served=Served(
-            service_tier=call.service_tier,
-            speed=call.speed,
-            region=call.region or region_at(call.server_address),
-            is_batch=call.is_batch,
-        ),
-    )
+def resolve_kind(kind: Kind, at_ns: int, table: RateTable) -> Resolved:
+    """Return what bills calls of a kind at a moment (Unix nanoseconds), whatever they consumed."""
+    provider, request_model, response_model, service_tier, speed, region, server_address, is_batch = kind
+    models = models_in_order(provider, response_model=response_model, request_model=request_model)
+    tier = _tier(service_tier, speed, is_batch)
+    return _resolve(table, provider, models, at_ns, tier, region or region_at(server_address))
 
 
 def price_usage(
@@ -184,7 +195,10 @@ def bill(usage: Usage | None, resolved: Resolved, table: RateTable) -> Pricing:
 
 def resolve(table: RateTable, *, provider: str, models: Sequence[str], at_ns: int, served: Served) -> Resolved:
     """Return what bills a call of that kind at that moment; the arguments are those of `price_usage`."""
-    tier = served.tier
+    return _resolve(table, provider, models, at_ns, served.tier, served.region)
+
+
+def _resolve(table: RateTable, provider: str, models: Sequence[str], at_ns: int, tier: str, region: str) -> Resolved:
     if tier in PREPAID:
         return Resolved(prepaid=tier)
     for model in models:
@@ -193,11 +207,11 @@ def resolve(table: RateTable, *, provider: str, models: Sequence[str], at_ns: in
     else:
         return Resolved(refusal=_unknown(table, provider, models))
     rates = found.rates
-    card, doubts = _card_for(rates, tier, place_of(rates.provider, served.region or found.region), at_ns)
+    card, doubts = _card_for(rates, tier, place_of(rates.provider, region or found.region), at_ns)
     if card is None:
         refusal = str(NoRateInEffectError(rates.provider, rates.model, _time_of(at_ns)))
-        return Resolved(None, found.kind, doubts, refusal)
-    return Resolved(card, found.kind, doubts)
+        return Resolved(None, found.kind, doubts, refusal, rates=rates)
+    return Resolved(card, found.kind, doubts, rates=rates)
 
 
 def models_in_order(provider: str, *, response_model: str, request_model: str) -> tuple[str, str]:
@@ -211,7 +225,7 @@ def models_in_order(provider: str, *, response_model: str, request_model: str) -
     return response_model, request_model
 
 
-def rate_of(meter: UsageMeter, rates: Rates) -> Rate | None:
+def rate_of(meter: UsageMeter, rates: Mapping[UsageMeter, _Price | None]) -> _Price | None:
     """Return the rate that bills `meter`: its own, or that of the meter its provider counts it under; None for none.
 
     Tokens cached for an hour are billed as input where the card has no price for cache writes at all. Where it has
@@ -264,12 +278,7 @@ def _billed(
     if cost >= ROW_LIMIT:
         detail = f"a cost of {to_text(cost)} USD is not below the {to_text(ROW_LIMIT)} USD that one call can hold"
         return _unpriced(PriceStatus.INVALID_USAGE, table, detail, resolved.match_kind, card.id)
-    status, detail = PriceStatus.PRICED, ""
-    if missing or resolved.doubts:
-        status = PriceStatus.PARTIAL if missing else PriceStatus.FALLBACK
-        detail = _reasons(card, missing, resolved.doubts)
-    elif not cost and card.is_free():
-        status = PriceStatus.FREE
+    status, detail = status_of(card, cost, resolved.doubts, missing)
     known = cost if lines or not missing else None
     return Pricing(
         status=status,
@@ -281,6 +290,20 @@ def _billed(
         lines=tuple(lines),
         detail=detail,
     )
+
+
+def status_of(card: RateCard, cost: int, doubts: Sequence[str], missing: Sequence[str] = ()) -> tuple[PriceStatus, str]:
+    """Return how the cost of a call came about, and what is to be said of that.
+
+    Args:
+        card: What billed it.
+        cost: What it came to.
+        doubts: What makes the price a fallback.
+        missing: The meters that have no rate.
+    """
+    if missing or doubts:
+        return PriceStatus.PARTIAL if missing else PriceStatus.FALLBACK, _reasons(card, missing, doubts)
+    return PriceStatus.PRICED if cost or not card.is_free() else PriceStatus.FREE, ""
 
 
 def _reasons(card: RateCard, missing: Sequence[str], doubts: Sequence[str]) -> str:

@@ -139,15 +139,18 @@ class Kernel:
     def price_columns(self, columns: CallColumns) -> PriceColumns:
         """Return the prices of calls that are told by column."""
         sheets, names = self._sheets, self._pricer.kind
-        terms = sheets.terms_of(columns.kinds, columns.started_at_ns, lambda place: columns.call(place, names))
+        terms = sheets.terms_of(columns.kinds, columns.started_at_ns)
         quantities, aside = _quantities(columns)
         rows = sheets.rows_of(terms, columns.counts.get("input_tokens"))
         aside |= sheets.odd[terms] | _beyond(quantities, rows, sheets)
         if aside.any():
             quantities = {meter: np.where(aside, 0, quantity) for meter, quantity in quantities.items()}
         cost = _sum_of(quantities, sheets.prices, rows)
-        effective, is_too_much = _effective(quantities, cost, terms, rows, sheets)
-        aside |= is_too_much | (cost >= ROW_LIMIT) | (effective >= ROW_LIMIT)
+        aside |= cost >= ROW_LIMIT
+        effective = cost
+        if self._pricer.overlay:
+            effective, is_too_much = _effective(quantities, cost, terms, rows, sheets)
+            aside |= is_too_much | (effective >= ROW_LIMIT)
         answer = self._answer(terms, cost, effective)
         for place in np.flatnonzero(aside).tolist():
             self._price_one(answer, place, columns.call(place, names))
@@ -155,9 +158,12 @@ class Kernel:
 
     def _answer(self, terms: Ints, cost: Ints, effective: Ints) -> PriceColumns:
         sheets = self._sheets
-        listed, paid = cost.astype(object), effective.astype(object)
+        listed = cost.astype(object)
         listed[sheets.unlisted[terms]] = None
-        paid[sheets.unpaid[terms]] = None
+        paid = listed
+        if self._pricer.overlay:
+            paid = effective.astype(object)
+            paid[sheets.unpaid[terms]] = None
         status, rate_id, match_kind, detail = (column[terms].tolist() for column in sheets.about)
         return PriceColumns(
             status=status,

@@ -25,7 +25,6 @@ from otel_llmcost.pricing.rates import STANDARD
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from otel_llmcost.call import LLMCall
     from otel_llmcost.pricing.rates import ModelRates, Rate
     from otel_llmcost.pricing.table import RateTable
     from otel_llmcost.usage import UsageMeter
@@ -133,9 +132,9 @@ class Subscription:
     where: Mapping[str, frozenset[str]] = field(default_factory=dict)
     period: Period = ALWAYS
 
-    def covers(self, call: LLMCall) -> bool:
-        """Tell whether a call is what `where` asks for."""
-        return all(getattr(call, name) in values for name, values in self.where.items())
+    def covers(self, said: Mapping[str, object]) -> bool:
+        """Tell whether a call that says this is what `where` asks for."""
+        return all(said[name] in values for name, values in self.where.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,10 +167,12 @@ class Overlay:
                 return alias
         return None
 
-    def subscription(self, provider: str, names: frozenset[str], call: LLMCall) -> Subscription | None:
-        """Return what covers a call, None where nothing does."""
-        covering = (each for each in _in_force(self.subscriptions, provider, names, call.started_at_ns))
-        return next((each for each in covering if each.covers(call)), None)
+    def subscription(
+        self, provider: str, names: frozenset[str], said: Mapping[str, object], at_ns: int
+    ) -> Subscription | None:
+        """Return what covers a call, None where nothing does; `said` are its fields that an entry may ask for."""
+        covering = _in_force(self.subscriptions, provider, names, at_ns)
+        return next((each for each in covering if each.covers(said)), None)
 
     def fixed_rates(self, provider: str, names: frozenset[str], tier: str, at_ns: int) -> dict[UsageMeter, Rate]:
         """Return the negotiated unit prices of a call; of two for one meter the first of the file."""

@@ -7,14 +7,21 @@ anything that bills the model changes.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_llmcost.money import ROW_LIMIT, PicoUSD, half_even, to_text
-from otel_llmcost.pricing.engine import Resolved, bill, models_in_order, rate_of, resolve_call
+from otel_llmcost.pricing.engine import (
+    Kind,
+    Resolved,
+    bill,
+    kind_of,
+    models_in_order,
+    rate_of,
+    resolve_kind,
+)
 from otel_llmcost.pricing.matching import ALIAS
 from otel_llmcost.pricing.overlay import ALWAYS, FULL_PRICE, Period, names_said, provider_at
 from otel_llmcost.pricing.provider import canonical_provider
@@ -24,7 +31,7 @@ from otel_llmcost.pricing.table import RateTable
 from otel_llmcost.usage import UsageMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from fractions import Fraction
 
     from otel_llmcost.call import LLMCall
@@ -33,16 +40,7 @@ if TYPE_CHECKING:
     from otel_llmcost.pricing.rates import ModelRates, Rate, Rates
     from otel_llmcost.usage import Usage
 
-KIND: Final = (
-    "provider",
-    "request_model",
-    "response_model",
-    "service_tier",
-    "speed",
-    "region",
-    "server_address",
-    "is_batch",
-)
+KIND: Final = Kind._fields
 """The fields of a call that decide with its moment what bills it; an overlay may ask for more."""
 
 MANY: Final = 4096
@@ -109,7 +107,7 @@ class Pricer:
         if terms is None or call.started_at_ns not in terms.period:
             if len(self._terms) >= _MAX_REMEMBERED:
                 self._terms.clear()
-            terms = self._terms[kind] = self.terms(call)
+            terms = self._terms[kind] = self.terms(kind, call.started_at_ns)
         pricing = self.bill(call.usage, terms)
         return pricing if call.reported_cost is None else _as_reported(pricing, call.reported_cost)
 
@@ -158,29 +156,29 @@ class Pricer:
             status=status, effective_cost=effective, overlay_version=self.overlay.version, detail=detail
         )
 
-    def terms(self, call: LLMCall) -> Terms:
-        """Return what bills a call, found anew."""
+    def terms(self, told: tuple[Any, ...], at_ns: int) -> Terms:
+        """Return what bills calls of the kind that `kind_of` told, and that began at `at_ns` (Unix nanoseconds)."""
         overlay = self.overlay
+        kind = Kind._make(told[: len(KIND)])
         if overlay is None:
-            listed = resolve_call(call, self.table)
-            return Terms(listed, period=self._period(listed, call, call))
-        asked = self._named(call, overlay)
-        listed, own = self._cards(asked)
+            listed = resolve_kind(kind, at_ns, self.table)
+            return Terms(listed, period=_period_of(listed, at_ns))
+        asked = self._named(kind, at_ns, overlay)
+        listed, own = self._cards(asked, at_ns)
         rates = self._rates_of(asked)
-        said = (call.request_model, call.response_model, asked.request_model, asked.response_model)
-        names, at_ns = names_said(said, rates), call.started_at_ns
+        names = names_said((kind.request_model, kind.response_model, asked.request_model, asked.response_model), rates)
         seller = rates.provider if rates else canonical_provider(asked.provider)
         is_listed = listed.card is not None and self._own_rates_of(asked) is None
-        covering = overlay.subscription(seller, names, call)
+        covering = overlay.subscription(seller, names, dict(zip(self.kind, told, strict=True)), at_ns)
         return Terms(
-            listed=listed._replace(match_kind=ALIAS) if asked is not call and listed.match_kind else listed,
+            listed=listed._replace(match_kind=ALIAS) if asked is not kind and listed.match_kind else listed,
             own=own,
             fixed=overlay.fixed_rates(seller, names, listed.card.tier, at_ns)
             if listed.card and is_listed
             else _NO_FIXED,
             paid=overlay.paid(seller, names, at_ns) if is_listed else FULL_PRICE,
             included=covering.name if covering else "",
-            period=self._period(listed, asked, call),
+            period=_period(listed, at_ns, self._edges(asked, at_ns, overlay)),
         )
 
     def find(self, provider: str, model: str) -> ModelRates | None:
@@ -190,7 +188,8 @@ class Pricer:
 
     def rates_of(self, call: LLMCall) -> ModelRates | None:
         """Return the price history that bills a call, published or of the user's own; None for neither."""
-        return self._rates_of(self._named(call, self.overlay) if self.overlay else call)
+        kind = Kind._make(kind_of(call))
+        return self._rates_of(self._named(kind, call.started_at_ns, self.overlay) if self.overlay else kind)
 
     def located(self, call: LLMCall) -> LLMCall:
         """Return the call under the provider that the user says is behind its host."""
@@ -198,52 +197,43 @@ class Pricer:
         provider = provider_at(call.server_address, hosts) if hosts else None
         return replace(call, provider=provider, provider_source="config") if provider else call
 
-    def _named(self, call: LLMCall, overlay: Overlay) -> LLMCall:
-        """Return the call under the names by which prices are published; the call itself if it says them already.
+    def _named(self, kind: Kind, at_ns: int, overlay: Overlay) -> Kind:
+        """Return the kind under the names by which prices are published; the kind itself if it says them already.
 
         The first of its names that anybody knows decides, so that an alias of a deployment stands back where the
         answer names the model that served.
         """
-        seller = canonical_provider(call.provider)
-        names = models_in_order(seller, response_model=call.response_model, request_model=call.request_model)
+        seller = canonical_provider(kind.provider)
+        names = models_in_order(seller, response_model=kind.response_model, request_model=kind.request_model)
         for model in filter(None, names if overlay.aliases else ()):
-            if alias := overlay.alias(seller, model, call.started_at_ns):
-                return replace(call, provider=alias.rates_of, request_model=alias.model, response_model="")
+            if alias := overlay.alias(seller, model, at_ns):
+                return kind._replace(provider=alias.rates_of, request_model=alias.model, response_model="")
             if self.find(seller, model):
                 break
-        return call
+        return kind
 
-    def _cards(self, call: LLMCall) -> tuple[Resolved, Resolved | None]:
+    def _cards(self, kind: Kind, at_ns: int) -> tuple[Resolved, Resolved | None]:
         """Return what bills a call at published prices, and the user's own card beside it.
 
         A card of the user's own takes the place of the published one where that is not known.
         """
-        own = resolve_call(call, self._own) if self._own and self._own_rates_of(call) else None
+        own = resolve_kind(kind, at_ns, self._own) if self._own and self._own_rates_of(kind) else None
         if own is None or own.card is None:
-            return resolve_call(call, self.table), None
-        if _first(self.table, call) is None:
+            return resolve_kind(kind, at_ns, self.table), None
+        if _first(self.table, kind) is None:
             return own, None
-        listed = resolve_call(call, self.table)
+        listed = resolve_kind(kind, at_ns, self.table)
         return (listed, own) if listed.card or listed.prepaid else (own, None)
 
-    def _rates_of(self, call: LLMCall) -> ModelRates | None:
-        return _first(self.table, call) or self._own_rates_of(call)
+    def _rates_of(self, kind: Kind) -> ModelRates | None:
+        return _first(self.table, kind) or self._own_rates_of(kind)
 
-    def _own_rates_of(self, call: LLMCall) -> ModelRates | None:
-        return _first(self._own, call) if self._own else None
+    def _own_rates_of(self, kind: Kind) -> ModelRates | None:
+        return _first(self._own, kind) if self._own else None
 
-    def _period(self, listed: Resolved, asked: LLMCall, call: LLMCall) -> Period:
-        """Return how long what bills a call holds; where the reason itself tells the moment, for that moment."""
-        at_ns = call.started_at_ns
-        if listed.card is None and listed.match_kind:
-            return Period(at_ns, at_ns + 1)
+    def _edges(self, asked: Kind, at_ns: int, overlay: Overlay) -> list[int | None]:
         found = [rates for rates in (_first(self.table, asked), self._own_rates_of(asked)) if rates]
-        edges = [edge for rates in found for edge in _edges(rates, at_ns)]
-        if self.overlay:
-            edges += self.overlay.edges()
-        ordered = sorted({edge for edge in edges if edge is not None})
-        place = bisect_right(ordered, at_ns)
-        return Period(ordered[place - 1] if place else None, ordered[place] if place < len(ordered) else None)
+        return [*overlay.edges(), *(edge for rates in found for edge in _edges(rates, at_ns))]
 
 
 def _as_reported(pricing: Pricing, cost: PicoUSD) -> Pricing:
@@ -290,19 +280,51 @@ def part_of(cost: PicoUSD, paid: Fraction) -> PicoUSD:
     return cost if paid == 1 else half_even(cost * paid.numerator, paid.denominator)
 
 
-def _first(table: RateTable, call: LLMCall) -> ModelRates | None:
-    names = models_in_order(call.provider, response_model=call.response_model, request_model=call.request_model)
-    hits = (table.find(call.provider, name) for name in names if name)
+def _first(table: RateTable, kind: Kind) -> ModelRates | None:
+    names = models_in_order(kind.provider, response_model=kind.response_model, request_model=kind.request_model)
+    hits = (table.find(kind.provider, name) for name in names if name)
     return next((hit[0] for hit in hits if hit), None)
 
 
-def _edges(rates: ModelRates, at_ns: int) -> Iterable[int | None]:
+def _period_of(listed: Resolved, at_ns: int) -> Period:
+    """Return how long what bills a call holds where there are published prices alone."""
+    card = listed.card
+    if card is None or listed.doubts or card.schedule:
+        return _period(listed, at_ns, _edges(listed.rates, at_ns) if listed.rates else ())
+    # Of a tier no other card is in force as long as this one is.
+    begin, end = card.effective_from_ns, card.effective_to_ns
+    return ALWAYS if begin is None and end is None else Period(begin, end)
+
+
+def _period(listed: Resolved, at_ns: int, edges: Collection[int | None]) -> Period:
+    """Return how long what bills a call holds; where the reason itself tells the moment, for that moment.
+
+    Args:
+        listed: What bills it at published prices.
+        at_ns: When it began, in Unix nanoseconds.
+        edges: Every moment at which that may change; None for none.
+    """
+    if listed.card is None and listed.match_kind:
+        return Period(at_ns, at_ns + 1)
+    told = [edge for edge in edges if edge is not None]
+    if not told:
+        return ALWAYS
+    return Period(
+        max((edge for edge in told if edge <= at_ns), default=None),
+        min((edge for edge in told if edge > at_ns), default=None),
+    )
+
+
+def _edges(rates: ModelRates, at_ns: int) -> list[int | None]:
     """Return every moment at which another card may come into force, of schedules those around a moment."""
-    cards = rates.all_cards()
     edges: list[int | None] = []
-    for card in cards:
-        edges += (card.effective_from_ns, card.effective_to_ns)
-    minutes = {minute for card in cards for window in card.schedule for minute in window}
+    minutes: set[int] = set()
+    for by_tier in (rates.cards, *rates.regional.values()):
+        for cards in by_tier.values():
+            for card in cards:
+                edges += (card.effective_from_ns, card.effective_to_ns)
+                for window in card.schedule:
+                    minutes.update(window)
     if minutes:
         minute = at_ns // NS_A_MINUTE
         week = minute - (minute + EPOCH_MINUTE) % MINUTES_A_WEEK

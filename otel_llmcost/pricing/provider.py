@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 _OTHER_SPELLINGS: Final = {
@@ -47,6 +48,7 @@ _OTHER_SPELLINGS: Final = {
 }
 
 
+@lru_cache(maxsize=1024)
 def canonical_provider(name: str) -> str:
     """Return the spelling under which the rate table knows a provider; a name nobody knows comes back in lower case.
 

@@ -137,8 +137,11 @@ class RateCard:
 
     def is_free(self) -> bool:
         """Return whether everything on the card costs nothing."""
-        sets = (self.rates, *(tier.rates for tier in self.context_tiers))
-        return all(rate is not None and rate.unit_price == 0 for rates in sets for rate in rates.values())
+        return _are_free(self.rates) and all(_are_free(tier.rates) for tier in self.context_tiers)
+
+
+def _are_free(rates: Rates) -> bool:
+    return all(rate is not None and rate.unit_price == 0 for rate in rates.values())
 
 
 Cards: TypeAlias = "Mapping[str, tuple[RateCard, ...]]"

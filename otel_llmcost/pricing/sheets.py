@@ -1,28 +1,32 @@
 """What bills each kind of call, laid out as arrays: the price sheets from which the kernel computes.
 
 Terms are numbered. A kind of call leads to the number of its terms at a moment, and terms lead to a few rows of unit
-prices, one for each length of prompt that has prices of its own. Both are made when a call first needs them, out of
-what `Pricer` says, and remembered.
+prices, one for each length of prompt that has prices of its own. Both are made when a batch first needs them, out of
+what `Pricer` says, and remembered. All that a batch needs is written into the arrays at once, and one by one only what
+is out of the ordinary: writing to an array takes as long for one number as for a hundred.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from otel_llmcost.pricing.engine import rate_of
+from otel_llmcost.pricing.engine import rate_of, status_of
+from otel_llmcost.pricing.overlay import ALWAYS
 from otel_llmcost.pricing.pricer import agreed_rates
 from otel_llmcost.usage import Usage, UsageMeter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy.typing as npt
 
-    from otel_llmcost.call import LLMCall
+    from otel_llmcost.pricing.overlay import Period
     from otel_llmcost.pricing.pricer import Pricer, Terms
-    from otel_llmcost.pricing.rates import Rate, RateCard
+    from otel_llmcost.pricing.rates import Rate, RateCard, Rates
 
     Ints = npt.NDArray[np.int64]
 
@@ -35,9 +39,12 @@ LONGER: Final = 3
 """The lengths of prompt with prices of their own that a card may have here."""
 
 _MAX_KINDS: Final = 32_768
-_FIRST: Final = 256
+_FIRST: Final = 1024
 _METERS: Final = tuple(UsageMeter)
 _NOTHING: Final = Usage()
+_ALWAYS: Final = LEAST, MOST
+_LACKING: Final = -1
+"""Stands in a row for a price that is unknown, or that is no whole number of pico-USD an int64 can hold."""
 
 
 class Sheets:
@@ -64,10 +71,11 @@ class Sheets:
         """Begin anew."""
         self.codes = _Codes()
         self.current = np.full(_FIRST, -1, np.int64)
-        self._dated: dict[int, list[int]] = {}
+        self._dated: defaultdict[int, list[int]] = defaultdict(list)
         self._rows: dict[tuple[int, int], int] = {}
         self._kept: list[Any] = []  # what is told apart by its id must not be freed
-        self._terms = self._row_count = 0
+        self._terms = 0
+        self._row_count = 1  # row 0 stays empty, for calls without a card
         self.dates = np.zeros((2, _FIRST), np.int64)
         self.about = np.full((4, _FIRST), None, object)
         self.unlisted, self.unpaid, self.odd, self.included, self.agreed = (np.zeros(_FIRST, np.bool_) for _ in "12345")
@@ -78,13 +86,12 @@ class Sheets:
         self.lacking = np.zeros((len(_METERS), _FIRST), np.bool_)
         self.most_units = np.full(_FIRST, SUM, np.int64)
 
-    def terms_of(self, kinds: list[tuple[Any, ...]], at_ns: Ints, call_at: Callable[[int], LLMCall]) -> Ints:
+    def terms_of(self, kinds: list[tuple[Any, ...]], at_ns: Ints) -> Ints:
         """Return the number of the terms of every call.
 
         Args:
             kinds: What decides besides the moment.
             at_ns: The moments.
-            call_at: Returns a call by its place.
         """
         if len(self.codes) > _MAX_KINDS or self._terms > _MAX_KINDS:
             self.forget()
@@ -94,10 +101,19 @@ class Sheets:
         terms = self.current[codes]
         waiting = np.flatnonzero(self._is_over(terms, at_ns))
         while waiting.size:
-            asked, first = np.unique(codes[waiting], return_index=True)
-            for code, place in zip(asked.tolist(), waiting[first].tolist(), strict=True):
-                terms[place] = self.current[code] = self._terms_at(code, int(at_ns[place]), place, call_at)
-            waiting = np.delete(waiting, first)
+            one_of = np.full(len(self.codes), -1, np.int64)
+            one_of[codes[waiting]] = np.arange(waiting.size)
+            asked = np.flatnonzero(one_of >= 0)
+            chosen = one_of[asked]
+            places = waiting[chosen]
+            told = [kinds[place] for place in places.tolist()]
+            try:
+                numbers = self._terms_at(asked.tolist(), told, at_ns[places].tolist())
+            except BaseException:
+                self.forget()  # what is half laid out would be taken for the price of something else
+                raise
+            terms[places] = self.current[asked] = numbers
+            waiting = np.delete(waiting, chosen)
             terms[waiting] = self.current[codes[waiting]]
             waiting = waiting[self._is_over(terms[waiting], at_ns[waiting])]
         return terms
@@ -115,73 +131,127 @@ class Sheets:
         begin, end = self.dates
         return (terms < 0) | (at_ns < begin[terms]) | (at_ns >= end[terms])
 
-    def _terms_at(self, code: int, at_ns: int, place: int, call_at: Callable[[int], LLMCall]) -> int:
-        dated = self._dated.setdefault(code, [])
-        for number in dated:
-            if self.dates[0, number] <= at_ns < self.dates[1, number]:
-                return number
-        dated.append(self._add(self._pricer.terms(call_at(place))))
-        return dated[-1]
+    def _terms_at(self, codes: list[int], kinds: list[tuple[Any, ...]], at_ns: list[int]) -> list[int]:
+        """Return the numbers of the terms of kinds, each at its moment; no code comes twice."""
+        numbers: list[int] = []
+        new: list[Terms] = []
+        for code, kind, moment in zip(codes, kinds, at_ns, strict=True):
+            dated = self._dated[code]
+            for number in dated:
+                if self.dates[0, number] <= moment < self.dates[1, number]:
+                    break
+            else:
+                number = self._terms + len(new)
+                new.append(self._pricer.terms(kind, moment))
+                dated.append(number)
+            numbers.append(number)
+        if new:
+            self._add(new)
+        return numbers
 
-    def _add(self, terms: Terms) -> int:
-        """Lay out terms, and return their number."""
-        number = self._terms
-        self._terms += 1
-        if number == self.first_row.size:
-            self._grow_terms()
-        begin, end = terms.period.from_ns, terms.period.to_ns
-        self.dates[0, number] = LEAST if begin is None else max(begin, LEAST)
-        self.dates[1, number] = MOST if end is None else max(min(end, MOST), LEAST)
+    def _add(self, new: list[Terms]) -> None:
+        """Lay out terms, under the next numbers."""
+        begin = self._terms
+        self._terms = end = begin + len(new)
+        while end > self.first_row.size:
+            for name, empty in _OF_TERMS.items():
+                setattr(self, name, _grown(getattr(self, name), empty))
+        dates: list[tuple[int, int]] = []
+        about: list[tuple[str, ...]] = []
+        rows: list[tuple[Rates, Mapping[UsageMeter, Rate]]] = []
+        first_rows: list[int] = []
+        has_overlay = self._pricer.overlay is not None
+        for number, terms in enumerate(new, start=begin):
+            dates.append(_ALWAYS if terms.period is ALWAYS else _dates_of(terms.period))
+            card = terms.listed.card
+            if card is None or has_overlay:
+                about.append(self._about(number, terms))
+            else:
+                status, detail = status_of(card, 0, terms.listed.doubts)
+                about.append((status, card.id, terms.listed.match_kind, detail))
+            first_rows.append(self._first_row(number, card, terms, rows) if card else 0)
+        self.dates[:, begin:end] = np.array(dates, np.int64).T
+        self.about[:, begin:end] = np.array(about, object).T
+        self.first_row[begin:end] = first_rows
+        if rows:
+            self._add_rows(rows)
+
+    def _about(self, number: int, terms: Terms) -> tuple[str, ...]:
+        """Return status, rate id, match kind and detail of terms that are out of the ordinary, and lay out the rest."""
         plain = self._pricer.bill(_NOTHING, terms)
-        self.about[:, number] = (plain.status, plain.rate_id, plain.match_kind, plain.detail)
         self.unlisted[number], self.unpaid[number] = plain.list_cost is None, plain.effective_cost is None
         self.included[number], self.agreed[number] = bool(terms.included), bool(terms.fixed)
         self.paid[:, number] = terms.paid.numerator, terms.paid.denominator
-        card = terms.listed.card
-        steps = card.context_tiers if card else ()
-        self.odd[number] = terms.own is not None or len(steps) > LONGER
-        if card is not None and not self.odd[number]:
-            for step, above in enumerate(steps):
-                self.longer[step, number] = min(above.tokens - (above.op == "ge"), MOST)
-            self.first_row[number] = self._rows_of_card(card, terms.fixed)
-        return number
+        return plain.status, plain.rate_id, plain.match_kind, plain.detail
 
-    def _rows_of_card(self, card: RateCard, fixed: Mapping[UsageMeter, Rate]) -> int:
-        """Return the first row of a card's prices; the others follow it."""
-        known = id(card), id(fixed) if fixed else 0
-        if known not in self._rows:
-            self._kept += (card, fixed)
-            first = self._row_count + 1  # row 0 stays empty, for calls without a card
-            self._row_count += 1 + len(card.context_tiers)
-            while self._row_count >= self.most_units.size:
-                self._grow_rows()
-            for row, rates in enumerate((card.rates, *(above.rates for above in card.context_tiers)), start=first):
-                listed = [rates[meter] if meter in rates else rate_of(meter, rates) for meter in _METERS]
-                agreed = agreed_rates(rates, fixed) if fixed else {}
-                self._fill(row, listed, [agreed.get(meter) for meter in _METERS] if fixed else [])
-            self._rows[known] = first
-        return self._rows[known]
+    def _first_row(self, number: int, card: RateCard, terms: Terms, rows: list[Any]) -> int:
+        """Return the first row of the prices of terms; the others follow it. New rows are appended to `rows`."""
+        if terms.own is not None or len(card.context_tiers) > LONGER:
+            self.odd[number] = True
+            return 0
+        known = id(card), id(terms.fixed) if terms.fixed else 0
+        first = self._rows.get(known)
+        if first is None:
+            first = self._rows[known] = self._row_count + len(rows)
+            self._kept.append((card, terms.fixed))
+            rows.append((card.rates, terms.fixed))
+            rows.extend((above.rates, terms.fixed) for above in card.context_tiers)
+        for step, above in enumerate(card.context_tiers):
+            self.longer[step, number] = min(above.tokens - (above.op == "ge"), MOST)
+        return first
 
-    def _fill(self, row: int, listed: list[Rate | None], agreed: list[Rate | None]) -> None:
-        prices = [rate.unit_price if rate else 0 for rate in listed]
-        fixed = [rate.unit_price if rate else 0 for rate in agreed]
-        dearest = max(1, *prices, *fixed)
-        is_too_dear = dearest >= SUM
-        self.lacking[:, row] = [is_too_dear or rate is None or bool(rate.rest) for rate in listed]
-        self.most_units[row] = SUM // dearest
-        if not is_too_dear:
-            self.prices[:, row] = self.rest[:, row] = prices
-        if agreed and not is_too_dear:
-            self.fixed[:, row] = fixed
-            self.rest[:, row] = [0 if own else price for own, price in zip(agreed, prices, strict=True)]
+    def _add_rows(self, new: list[tuple[Rates, Mapping[UsageMeter, Rate]]]) -> None:
+        """Lay out rates and the negotiated ones beside them, in the next rows."""
+        begin = self._row_count
+        self._row_count = end = begin + len(new)
+        while end > self.most_units.size:
+            for name, empty in _OF_ROWS.items():
+                setattr(self, name, _grown(getattr(self, name), empty))
+        listed = _prices_of(rates for rates, _ in new)
+        self.lacking[:, begin:end] = listed < 0
+        self.prices[:, begin:end] = self.rest[:, begin:end] = np.maximum(listed, 0)
+        dearest = listed.max(axis=0, initial=1)
+        for row, (rates, fixed) in enumerate(new, start=begin):
+            for meter, rate in agreed_rates(rates, fixed).items() if fixed else ():
+                place, price = _METERS.index(meter), _whole(rate)
+                self.lacking[place, row] |= price < 0
+                self.fixed[place, row], self.rest[place, row] = max(price, 0), 0
+                dearest[row - begin] = max(dearest[row - begin], price)
+        self.most_units[begin:end] = SUM // dearest
 
-    def _grow_terms(self) -> None:
-        for name, empty in _OF_TERMS.items():
-            setattr(self, name, _grown(getattr(self, name), empty))
 
-    def _grow_rows(self) -> None:
-        for name, empty in _OF_ROWS.items():
-            setattr(self, name, _grown(getattr(self, name), empty))
+def _prices_of(several: Iterable[Rates]) -> Ints:
+    """Return the price of one unit at published rates, by meter and place in `several`."""
+    prices: list[int] = []
+    starts: list[int] = []
+    priced = _Codes()
+    codes: list[int] = []
+    for rates in several:
+        starts.append(len(prices))
+        codes.append(priced[tuple(rates)])
+        prices += map(_whole, rates.values())
+        prices.append(_LACKING)
+    places = np.array([_billed_by(meters) for meters in priced], np.int64).T[:, codes]
+    found: Ints = np.array(prices, np.int64)[places + np.array(starts, np.int64)]
+    return found
+
+
+def _whole(rate: Rate | None) -> int:
+    return _LACKING if rate is None or rate.rest or rate.unit_price >= SUM else rate.unit_price
+
+
+@lru_cache(maxsize=1024)
+def _billed_by(priced: tuple[UsageMeter, ...]) -> tuple[int, ...]:
+    """Return for every meter the place in `priced` of the one whose price bills it, for none the place behind them."""
+    places = {meter: place for place, meter in enumerate(priced)}
+    found = (rate_of(meter, places) for meter in _METERS)
+    return tuple(len(priced) if place is None else place for place in found)
+
+
+def _dates_of(period: Period) -> tuple[int, int]:
+    """Return from and to of a period as int64 holds them."""
+    begin, end = period.from_ns, period.to_ns
+    return LEAST if begin is None else max(begin, LEAST), MOST if end is None else min(end, MOST)
 
 
 class _Codes(dict[Any, int]):

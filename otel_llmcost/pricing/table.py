@@ -94,18 +94,22 @@ class RateTable:
             model: The model's name as a request or an answer gives it.
         """
         asked = (provider, model)
-        if asked not in self._found:
-            if len(self._found) >= _MAX_REMEMBERED:
-                self._found.clear()
-            self._found[asked] = self._search(provider, model)
-        return self._found[asked]
+        if asked in self._found:
+            return self._found[asked]
+        if len(self._found) >= _MAX_REMEMBERED:
+            self._found.clear()
+        found = self._found[asked] = self._search(provider, model)
+        return found
 
     def _search(self, provider: str, model: str) -> Found | None:
-        for sold_by, name, kind, region in spellings_at(canonical_provider(provider), model, self._known):
+        seller, said = canonical_provider(provider), model.strip().lower()
+        names = self._index.get(seller, {})
+        if rates := names.get(said):  # nearly every name is there as it stands
+            return Found(rates, EXACT if said == rates.model.lower() else ALIAS, "")
+        for sold_by, name, kind, region in spellings_at(seller, model, self._known):
             if rates := self._index.get(sold_by, {}).get(name):
-                is_alias = kind == EXACT and name != rates.model.lower()
-                return Found(rates, ALIAS if is_alias else kind, region)
-        every = self._index.get(canonical_provider(provider), {}).get(EVERY_MODEL)
+                return Found(rates, kind, region)
+        every = names.get(EVERY_MODEL)
         return Found(every, EVERY, "") if every else None
 
     def nearest(self, provider: str, model: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ SAMPLE: Final = 2_000
 
 WAYS: Final = {
     "columns": "kernel, columns in and out",
-    "cold": "… and nothing remembered",
+    "cold": "… the first batch of a table",
     "batch": "kernel, calls in, prices out",
     "scalar": "scalar engine",
 }
@@ -123,10 +123,11 @@ def rows(found: dict[str, Any]) -> Iterator[list[str]]:
 
 
 def goals(found: dict[str, Any]) -> list[tuple[str, float, float, str]]:
-    """Return the goals: a million calls a second by column, 150,000 by the scalar engine."""
+    """Return the goals: a million calls a second by column, even the first ones; 150,000 one by one."""
     us = found["us"]
     return [
-        (f"price by column, {found['keys']} kinds of call", us["columns"]["median"], 1.0, "µs"),
+        (f"price by column, {found['keys']} kinds of call found anew", us["cold"]["median"], 1.0, "µs"),
+        ("price by column, kinds known from batches before", us["columns"]["median"], 1.0, "µs"),
         ("price one by one", us["scalar"]["median"], 1e6 / 150_000, "µs"),
     ]
 

@@ -139,8 +139,7 @@ class Ours:
     def price(self, calls: int, how: str) -> float:
         do = getattr(self, f"_{how}")
         if how == "cold":
-            self._pricer = type(self._pricer)(self._pricer.table)
-            self._kernel = self._new_kernel()
+            self._forget()
         gc.collect()
         start = time.process_time()
         do(calls)
@@ -166,6 +165,14 @@ class Ours:
         price = self._pricer.price
         for call in self._calls[:calls]:
             price(call)
+
+    def _forget(self) -> None:
+        """Begin with a table, a pricer and a kernel that nobody has asked anything yet."""
+        from otel_llmcost.pricing import Pricer, RateTable
+
+        table = self._pricer.table
+        self._pricer = Pricer(RateTable(table.models, version=table.version, built_from=table.built_from))
+        self._kernel = self._new_kernel()
 
     def _new_kernel(self) -> Any:
         from otel_llmcost.pricing.kernel import Kernel

@@ -7,11 +7,14 @@ import builtins
 import pytest
 
 from otel_llmcost.call import LLMCall
+from otel_llmcost.money import PicoUSD
 from otel_llmcost.pricing import Pricer, PriceStatus
 from otel_llmcost.pricing import pricer as pricer_module
 from otel_llmcost.pricing import sheets as sheets_module
 from otel_llmcost.pricing.kernel import Kernel
-from otel_llmcost.usage import Usage
+from otel_llmcost.pricing.overlay import FixedRates, Overlay
+from otel_llmcost.pricing.rates import Rate
+from otel_llmcost.usage import Usage, UsageMeter
 from tests.unit.pricing.tables import AT, MTOK, card, model, table_of
 
 PRICER = Pricer(
@@ -72,11 +75,54 @@ def test_an_empty_batch_has_no_prices():
 
 def test_what_bills_a_kind_of_call_is_found_once(monkeypatch):
     asked = []
-    monkeypatch.setattr(Pricer, "terms", lambda self, call, found=Pricer.terms: asked.append(call) or found(self, call))
+    monkeypatch.setattr(Pricer, "terms", lambda *told, found=Pricer.terms: asked.append(told) or found(*told))
     kernel = Kernel(Pricer(PRICER.table))
     for _ in range(3):
         kernel.price([call(usage=Usage(input_tokens=1)), call("long", Usage(input_tokens=1))] * 50)
     assert len(asked) == 2
+
+
+def test_kinds_that_a_later_batch_brings_stand_beside_the_earlier_ones():
+    kernel = Kernel(Pricer(PRICER.table))
+    first = [call("long", Usage(input_tokens=101)), call(usage=Usage(input_tokens=1))]
+    later = [call("half", Usage(input_tokens=3)), *first, call("dear", Usage(input_tokens=1))]
+    assert kernel.price(first).list_cost == [101 * 2_000_000, 2_000_000]
+    assert kernel.price(later).list_cost == [3 * 1_000_000, 101 * 2_000_000, 2_000_000, 600_000_000_000_000]
+
+
+def test_a_batch_that_broke_off_leaves_no_price_of_one_kind_for_another(monkeypatch):
+    kernel = Kernel(Pricer(PRICER.table))
+    found = Pricer.terms
+
+    def out_of_memory(pricer, told, at_ns):
+        if "half" in told:
+            raise MemoryError
+        return found(pricer, told, at_ns)
+
+    known, new = call("long", Usage(input_tokens=1)), call(usage=Usage(input_tokens=1))
+    kernel.price([known])
+    monkeypatch.setattr(Pricer, "terms", out_of_memory)
+    with pytest.raises(MemoryError):
+        kernel.price([new, call("half", Usage(input_tokens=1)), call("dear", Usage(input_tokens=1))])
+    monkeypatch.undo()
+    assert kernel.price([call("half", Usage(input_tokens=1)), new, known]).list_cost == [
+        1_000_000,
+        2_000_000,
+        1_000_000,
+    ]
+
+
+def test_a_negotiated_price_by_the_hour_is_left_to_the_engine():
+    table = table_of(model("a", "m", card({"input": "2", "audio_second": "10000"})))
+    # 0.04 USD for 3600 seconds: 11,111,111 pico-USD a second and 400 for the hour that do not divide.
+    agreed = FixedRates(
+        provider="a", models=("m",), rates={UsageMeter.AUDIO_SECOND: Rate(PicoUSD(11_111_111), 3600, 400)}
+    )
+    pricer = Pricer(table, Overlay(version="o", fixed=(agreed,)))
+    answer = Kernel(pricer).price([call(usage=Usage(audio_second=900)), call(usage=Usage(input_tokens=1))])
+    # 900 seconds are listed at 0.01 USD each, and a quarter of that hour costs 0.01 in all.
+    assert (answer.list_cost[0], answer.effective_cost[0]) == (9 * 10**12, 10**10)
+    assert (answer.list_cost[1], answer.effective_cost[1], answer.by_engine) == (2_000_000, 2_000_000, 1)
 
 
 def test_more_kinds_than_it_has_room_for_are_all_priced(monkeypatch):
