@@ -6,8 +6,9 @@ whatever fails before that is simply done again.
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
@@ -19,15 +20,16 @@ from otel_llmcost.spool import Spool
 from otel_llmcost.store import PricedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from otel_llmcost.call import LLMCall
-    from otel_llmcost.pricing import Pricer, Pricing
-    from otel_llmcost.spool import Segment
-    from otel_llmcost.store import Store
+    from otel_llmcost.pricing import Pricer
+    from otel_llmcost.spool import Frame, Segment
+    from otel_llmcost.store import Refused, Store
 
 BATCH_CALLS: Final = 50_000
+MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -81,15 +83,44 @@ def priced(calls: Iterable[LLMCall], pricer: Pricer, *, received_at_ns: int) -> 
         pricer: The rates.
         received_at_ns: Unix nanoseconds at which they were first received; of two tellings of a call the first wins.
     """
+    return priced_as_received(calls, pricer, repeat(received_at_ns))
+
+
+def priced_as_received(calls: Iterable[LLMCall], pricer: Pricer, received_ns: Iterable[int]) -> list[PricedCall]:
+    """Return calls with their prices, each with the moment of its receipt; see `priced`."""
     located = list(map(pricer.located, calls))
-    return _joined(located, pricer.price_all(located), repeat(received_at_ns))
-
-
-def _joined(calls: Iterable[LLMCall], prices: Iterable[Pricing], received_ns: Iterable[int]) -> list[PricedCall]:
     return [
         PricedCall(call=call, pricing=pricing, received_at_ns=received_at_ns)
-        for call, pricing, received_at_ns in zip(calls, prices, received_ns, strict=False)
+        for call, pricing, received_at_ns in zip(located, pricer.price_all(located), received_ns, strict=False)
     ]
+
+
+def calls_of(frame: Frame) -> Iterable[LLMCall]:
+    """Return the calls that a frame tells of.
+
+    Raises:
+        google.protobuf.message.DecodeError: It is no request of ours.
+    """
+    return calls_in(frame.payload) if frame.signal == "traces" else ()
+
+
+def keep_refused(rows: Sequence[Refused], data_dir: Path) -> str:
+    """Keep calls that the store refused in `refused.jsonl`, a JSON line each, and return how many and why.
+
+    Args:
+        rows: At least one.
+        data_dir: Where the file is. Beyond 64 MiB it becomes `refused.jsonl.1`, and replaces an older one.
+    """
+    path = data_dir / "refused.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > MAX_REFUSED_BYTES:
+        path.replace(path.with_name(f"{path.name}.1"))
+    with path.open("a", encoding="utf-8") as file:
+        for refused in rows:
+            line = {"kind": refused.kind, "reason": refused.reason, "call": asdict(refused.row.call)}
+            file.write(json.dumps(line, default=str) + "\n")
+    first = rows[0].row.call
+    return f"the store refused {len(rows)} calls, kept in {path}: {first.trace_id}/{first.span_id}: {rows[0].reason}"
 
 
 def _take(segment: Segment, spool: Spool, store: Store, pricer: Pricer, done: Drained) -> None:
@@ -113,14 +144,14 @@ def _batches(segment: Segment, pricer: Pricer) -> Iterable[list[PricedCall]]:
     received_ns: list[int] = []
     for frame in segment.frames:
         try:
-            told = list(calls_in(frame.payload))
+            told = list(calls_of(frame))
         except (DecodeError, ValueError) as error:
             segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
             continue
-        calls += map(pricer.located, told)
+        calls += told
         received_ns += [frame.received_at_ns] * len(told)
         if len(calls) >= BATCH_CALLS:
-            yield _joined(calls, pricer.price_all(calls), received_ns)
+            yield priced_as_received(calls, pricer, received_ns)
             calls, received_ns = [], []
     if calls:
-        yield _joined(calls, pricer.price_all(calls), received_ns)
+        yield priced_as_received(calls, pricer, received_ns)

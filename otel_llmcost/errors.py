@@ -10,6 +10,7 @@ LLMCostError
 ├── ConfigError                a setting that cannot be used; names its place and the fix
 │   └── ConfigFileError        .faults: everything that is wrong with a file, a line each
 ├── SpoolError                 the spool directory cannot be used; names the path and the fix
+│   ├── SpoolFullError         retryable: it holds as much as it may
 │   └── CorruptSegmentError    .path .offset .reason
 └── StoreError                 the store cannot be used
     ├── StoreUnreachableError  retryable: try the same again later
@@ -93,6 +94,10 @@ class ConfigFileError(ConfigError):
 
 class SpoolError(LLMCostError, OSError):
     """The spool directory cannot be used. The message names the path and the fix."""
+
+
+class SpoolFullError(SpoolError):
+    """Retryable: the spool holds as much as it may, until somebody drains it."""
 
 
 class CorruptSegmentError(SpoolError):

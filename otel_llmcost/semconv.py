@@ -112,9 +112,16 @@ METRIC_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
 METRIC_USAGE_PREFIX: Final = "gen_ai.client.inference.usage."
 METRIC_CALLS_DROPPED: Final = "llmcost.calls.dropped"
 METRIC_ATTRIBUTION_CUT: Final = "llmcost.attribution.cut"
+METRIC_COLLECTOR_PREFIX: Final = "llmcost.collector."
 
 # --- headers and baggage from outside ---
 TAGS_HEADER: Final = "x-llmcost-tags"
 
 SCOPE_PREFIX: Final = "otel_llmcost."
 """Instrumentation scopes of our own spans begin with this."""
+
+# --- what tells LLM calls from other telemetry, in any dialect ---
+TELLING_WORDS: Final = (b"gen_ai.", b"llm", b"ai.model.", b"langfuse.")
+"""A span that tells of an LLM call holds one of these in its bytes, in a name or a value; most others hold none."""
+TELLING_WORDS_OF_LOGS: Final = (*TELLING_WORDS, b"_token")
+"""The same of log records, whose attributes coding agents name as they like."""

@@ -1,6 +1,6 @@
 """Segments on disk: how calls wait between the process that made them and the store.
 
-A segment is a file of frames; a frame is one OTLP ExportTraceServiceRequest with the time it was received.
+A segment is a file of frames; a frame is one OTLP export request (traces or logs) with the time it was received.
 Rule 1: one process appends to a segment and holds its lock; the name ends in `.open` as long as it does.
 Rule 2: sealing syncs the file and renames it to `.segment`; nobody changes it afterwards.
 Rule 3: an `.open` file that nobody holds locked belonged to a process that died: whoever drains seals it.
@@ -21,15 +21,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from otel_llmcost.errors import CorruptSegmentError, SpoolError
+from otel_llmcost.errors import CorruptSegmentError, SpoolError, SpoolFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
 FsyncPolicy = Literal["always", "seal", "never"]
+Signal = Literal["traces", "logs"]
 
-MAGIC: Final = b"\xf1LC1"
+MAGIC: Final = b"\xf1L"
+_MAGIC_OF: Final[dict[Signal, bytes]] = {"traces": MAGIC + b"C1", "logs": MAGIC + b"G1"}
+_SIGNAL_OF: Final = {magic: signal for signal, magic in _MAGIC_OF.items()}
 _HEADER: Final = struct.Struct(">4sIIQ")  # magic, payload bytes, CRC-32 of time and payload, received_at_ns
 _TIME: Final = struct.Struct(">Q")
 MAX_FRAME_BYTES: Final = 64 * 1024 * 1024
@@ -42,11 +45,13 @@ class Frame:
 
     Attributes:
         received_at_ns: Unix nanoseconds at which it was first received; it stays the same however often it is read.
-        payload: The bytes of an ExportTraceServiceRequest.
+        payload: The bytes of an ExportTraceServiceRequest, or an ExportLogsServiceRequest.
+        signal: Which of them it is.
     """
 
     received_at_ns: int
     payload: bytes
+    signal: Signal = "traces"
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -66,7 +71,7 @@ def encode_frame(frame: Frame) -> bytes:
     """Return the bytes of a frame."""
     when = _TIME.pack(frame.received_at_ns)
     crc = zlib.crc32(frame.payload, zlib.crc32(when))
-    return _HEADER.pack(MAGIC, len(frame.payload), crc, frame.received_at_ns) + frame.payload
+    return _HEADER.pack(_MAGIC_OF[frame.signal], len(frame.payload), crc, frame.received_at_ns) + frame.payload
 
 
 # --- appending ---
@@ -106,9 +111,20 @@ class SegmentWriter:
         Raises:
             SpoolError: The directory cannot be written, the disk is full or the spool has reached its limit.
         """
-        data = encode_frame(frame)
+        self.append_all((frame,))
+
+    def append_all(self, frames: Sequence[Frame]) -> None:
+        """Append frames in one write, which under `always` is synced once; all of them whole, or none.
+
+        Args:
+            frames: At least one.
+
+        Raises:
+            SpoolError: As for `append`.
+        """
+        data = b"".join(map(encode_frame, frames))
         if self._file is None:
-            self._open(frame.received_at_ns)
+            self._open(frames[0].received_at_ns)
         try:
             self._write(data)
             if self._fsync == "always":
@@ -119,6 +135,11 @@ class SegmentWriter:
         self._size += len(data)
         if self._size >= self._max_segment_bytes:
             self.seal()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an open segment."""
+        return self._file is not None
 
     def age_ns(self, now_ns: int) -> int:
         """Return how long the open segment has been open, 0 without one."""
@@ -156,6 +177,8 @@ class SegmentWriter:
             while self._file is None:
                 self._path = self._directory / f"{now_ns:020d}-{os.getpid()}-{next(_numbers):06d}.open"
                 self._file = _locked(self._path)
+            if self._fsync == "always":
+                _sync_directory(self._directory)  # a synced file that no directory names would be lost
         except OSError as error:
             self.forget()
             raise _unusable(self._directory, error) from error
@@ -168,7 +191,7 @@ class SegmentWriter:
                 f"spool {self._directory} holds {held} bytes, its limit is {self._max_spool_bytes}: "
                 "run `llmcost report` or a collector to drain it, or raise LLMCOST_SPOOL_MAX_BYTES"
             )
-            raise SpoolError(msg)
+            raise SpoolFullError(msg)
 
     def _write(self, data: bytes) -> None:
         written = os.write(self._descriptor, data)
@@ -281,7 +304,7 @@ def _frame_at(data: bytes, position: int) -> tuple[Frame | None, str]:
     if position + _HEADER.size > len(data):
         return None, "torn frame header"
     magic, size, crc, received_at_ns = _HEADER.unpack_from(data, position)
-    if magic != MAGIC or size > MAX_FRAME_BYTES:
+    if magic not in _SIGNAL_OF or size > MAX_FRAME_BYTES:
         return None, "not a frame"
     start = position + _HEADER.size
     payload = data[start : start + size]
@@ -289,7 +312,7 @@ def _frame_at(data: bytes, position: int) -> tuple[Frame | None, str]:
         return None, "torn frame"
     if zlib.crc32(payload, zlib.crc32(_TIME.pack(received_at_ns))) != crc:
         return None, "checksum does not match"
-    return Frame(received_at_ns, payload), ""
+    return Frame(received_at_ns, payload, _SIGNAL_OF[magic]), ""
 
 
 def _next_frame(data: bytes, position: int) -> int:
@@ -309,13 +332,14 @@ class Spool:
 
     Args:
         directory: The spool; may not exist yet.
+        keep_acknowledged_bytes: Acknowledged segments beyond so many bytes are removed early, oldest first.
 
     Attributes:
         set_aside: What could not be read, as it was found.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, *, keep_acknowledged_bytes: int | None = None) -> None:
+        self._directory, self._keep_bytes = directory, keep_acknowledged_bytes
         self._acknowledged = directory / "acknowledged"
         self._corrupt = directory / "corrupt"
         self._marker: int | None = None
@@ -366,15 +390,21 @@ class Spool:
         """Whether this is the one that drains."""
         return self._marker is not None
 
-    def segments(self) -> Iterator[Segment]:
-        """Read every sealed segment, and what is whole of the open ones, oldest first."""
+    def held(self) -> tuple[int, int]:
+        """Return the bytes that wait, and when the oldest segment was opened in Unix nanoseconds, 0 for none."""
+        waiting = _listed(self._directory, ".segment", ".open")
+        opened_ns = waiting[0].name.partition("-")[0] if waiting else ""
+        return sum(map(_size_of, waiting)), int(opened_ns) if opened_ns.isdecimal() else 0
+
+    def segments(self, *, sealed_only: bool = False) -> Iterator[Segment]:
+        """Read every sealed segment, and unless told otherwise what is whole of the open ones, oldest first."""
         if not self.is_ours:
             return
         try:
             self._seal_orphans()
         except OSError as error:
             raise _unusable(self._directory, error) from error
-        for path in _listed(self._directory, ".segment", ".open"):
+        for path in _listed(self._directory, ".segment", *(() if sealed_only else (".open",))):
             try:
                 yield read_segment(path)
             except FileNotFoundError:  # sealed meanwhile: the next round finds it under its new name
@@ -399,12 +429,18 @@ class Spool:
                 shutil.copyfile(segment.path, self._corrupt / segment.path.name)
             os.utime(segment.path, (now_s, now_s))
             segment.path.rename(self._acknowledged / segment.path.name)
-            for path in _listed(self._acknowledged, ".segment"):
-                if path.stat().st_mtime < now_s - KEEP_ACKNOWLEDGED_S:
-                    path.unlink()
+            self._forget_acknowledged(now_s - KEEP_ACKNOWLEDGED_S)
         except OSError as error:
             raise _unusable(segment.path, error) from error
         self.set_aside.extend(segment.faults)
+
+    def _forget_acknowledged(self, before_s: float) -> None:
+        held = 0
+        for path in reversed(_listed(self._acknowledged, ".segment")):
+            state = path.stat()
+            held += state.st_size
+            if state.st_mtime < before_s or (self._keep_bytes is not None and held > self._keep_bytes):
+                path.unlink()
 
     def reject(self, segment: Segment) -> Path:
         """Set a whole segment aside that nobody will ever take, and return where it is now.

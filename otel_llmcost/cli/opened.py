@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.cli.exits import say
 from otel_llmcost.cli.progress import SlowProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from otel_llmcost.drain import Drained
     from otel_llmcost.pricing import Pricer
-    from otel_llmcost.store import Refused, Store
+    from otel_llmcost.store import Store
 
 _NAMED_FAULTS: Final = 5
 
@@ -88,11 +86,12 @@ def pricer_of(data_dir: Path, rates: Path | None = None) -> Pricer:
 @contextmanager
 def connected(dsn: str, data_dir: Path) -> Iterator[Store]:
     """Give the store as it is; rows that it refuses are kept in `refused.jsonl` of the data directory."""
+    from otel_llmcost.drain import keep_refused
     from otel_llmcost.exporter import default_dsn
     from otel_llmcost.store import connect
 
     with SlowProgress("opening the store"):
-        store = connect(dsn or default_dsn(data_dir), on_refused=lambda rows: keep_refused(rows, data_dir))
+        store = connect(dsn or default_dsn(data_dir), on_refused=lambda rows: say(keep_refused(rows, data_dir)))
     with store:
         yield store
 
@@ -120,15 +119,3 @@ def say_faults(done: Drained) -> None:
         say(f"set aside: {fault}")
     if len(done.faults) > _NAMED_FAULTS:
         say(f"set aside: {len(done.faults) - _NAMED_FAULTS} more")
-
-
-def keep_refused(rows: Sequence[Refused], data_dir: Path) -> None:
-    """Keep the calls that the store refused, a JSON line each, and say how many and why."""
-    path = data_dir / "refused.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        for refused in rows:
-            line = {"kind": refused.kind, "reason": refused.reason, "call": asdict(refused.row.call)}
-            file.write(json.dumps(line, default=str) + "\n")
-    first = rows[0].row.call
-    say(f"the store refused {len(rows)} calls, kept in {path}: {first.trace_id}/{first.span_id}: {rows[0].reason}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.errors import ConfigError
 
@@ -26,10 +26,12 @@ class Config:
     Attributes:
         path: The file; None where there is none.
         overlay: Its `rates`; None where it says nothing of them.
+        collector: Its `collector`, for `config.collector.settings_of`.
     """
 
     path: Path | None = None
     overlay: Overlay | None = None
+    collector: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_config(environ: Mapping[str, str], data_dir: Path) -> Config:
@@ -75,11 +77,13 @@ def parse_config(content: bytes, path: Path) -> Config:
     except ModuleNotFoundError as exc:
         msg = f"{path}: reading it needs PyYAML: pip install 'otel-llmcost[cli]'"
         raise ConfigError(msg) from exc
+    from otel_llmcost.config.collector import read_collector
     from otel_llmcost.config.rates import read_rates
 
     faults = Faults(path)
     top = read_yaml(content, faults)
-    sections = top.fields(("rates",)) if top else {}
+    sections = top.fields(("collector", "rates")) if top else {}
     overlay = read_rates(sections["rates"]) if "rates" in sections else None
+    collector = read_collector(sections["collector"]) if "collector" in sections else {}
     faults.raise_if_any()
-    return Config(path, overlay)
+    return Config(path, overlay, collector)

@@ -61,6 +61,7 @@ class Store:
 
     Attributes:
         location: The DSN as it may be shown, without a password.
+        is_embedded: Whether the engine is in this process; then it derives only when told to.
         refused: How many rows were set aside, by kind (see `Refused`).
     """
 
@@ -73,7 +74,7 @@ class Store:
         clock_ns: Callable[[], int],
         on_refused: Callable[[Sequence[Refused]], None] | None,
     ) -> None:
-        self.location = location
+        self.location, self.is_embedded = location, engine.embedded
         self.refused: Counter[str] = Counter()
         self._engine, self._clock_ns, self._on_refused = engine, clock_ns, on_refused
         self._layout = _migrate.Layout(
@@ -110,6 +111,10 @@ class Store:
     def derive(self) -> None:
         """Bring every rollup up to date with what was written before. A server also does so by itself, in time."""
         _derive.derive(self._engine)
+
+    def derived_ago_s(self) -> float:
+        """Return how many seconds ago the newest derivation began, of the rollup that was derived longest ago."""
+        return _derive.derived_ago_s(self._engine)
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Rows:
         """Return the rows of a query.

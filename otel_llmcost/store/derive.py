@@ -21,6 +21,9 @@ MAX_RUNS: Final = 200
 
 _DERIVE: Final = "INSERT INTO {rollup}_log SELECT * FROM {rollup}_derivation"
 _STILL_DUE: Final = "SELECT count() FROM {rollup}_due WHERE derived_at < {{began:DateTime64(6, 'UTC')}}"
+_AGO: Final = (
+    "SELECT dateDiff('microsecond', max(l.derived_at), now64(6, 'UTC')) FROM {rollup}_log AS l WHERE l.is_mark"
+)
 _ONE_BLOCK: Final = {
     # One block of a derivation, so that an hour becomes visible whole or not at all. As in migration 0006.
     "min_insert_block_size_rows": 1_000_000_000_000,
@@ -49,3 +52,9 @@ def derive(engine: Engine) -> None:
         else:
             msg = f"{rollup} is behind after {MAX_RUNS} derivations; look at the server's clock"
             raise StoreError(msg)
+
+
+def derived_ago_s(engine: Engine) -> float:
+    """Return how many seconds ago the newest derivation began, of the rollup that was derived longest ago."""
+    answers = [engine.query(_AGO.format(rollup=rollup)).result_rows for rollup in ROLLUPS]
+    return max(int(rows[0][0]) / 1e6 for rows in answers)

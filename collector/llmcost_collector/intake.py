@@ -1,0 +1,327 @@
+"""From the segments into the store: decode, attribute, price, write, acknowledge.
+
+A call is its key, so every step may be repeated. A segment is acknowledged only after its calls are in the store, and
+nothing that was accepted is dropped because the store is away or refuses everything: it waits. What the store refuses
+while it takes other segments is set aside, so that it cannot block the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from google.protobuf.message import DecodeError
+
+from otel_llmcost.drain import calls_of, priced_as_received
+from otel_llmcost.errors import CorruptSegmentError, LLMCostError, StoreError, StoreRefusedError, StoreUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from llmcost_collector.metrics import Meters
+    from otel_llmcost.call import LLMCall
+    from otel_llmcost.pricing import Pricer
+    from otel_llmcost.spool import Segment, Spool
+    from otel_llmcost.store import PricedCall, Store
+
+_log: Final = logging.getLogger("llmcost_collector")
+
+BATCH_CALLS: Final = 50_000
+POLL_S: Final = 1.0
+"""How often the spools of local applications are looked at; a sealed segment of our own wakes us at once."""
+
+LONGEST_WAIT_S: Final = 30.0
+"""How long a store that went away is left alone at most."""
+
+DERIVING_SHARE: Final = 20
+"""Deriving may take one part in so many of the time."""
+
+REMEMBERED_CALLS: Final = 100_000
+"""At least so many of the newest calls are remembered, to count duplicates. Nothing but the count depends on it."""
+
+LAG_EVERY_S: Final = 15.0
+"""How often the store is asked how far its rollups are behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Segments to be drained.
+
+    Attributes:
+        spool: Where they are.
+        is_journal: Whether we write them ourselves, so that the open one is of no interest before it is sealed.
+    """
+
+    spool: Spool
+    is_journal: bool
+
+
+@dataclass(slots=True)
+class _Portion:
+    """A segment with its calls, priced."""
+
+    spool: Spool
+    segment: Segment
+    rows: list[PricedCall]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How the intake is doing, for whoever shows it.
+
+    Attributes:
+        calls: Written since the start; one that the store had already counts too.
+        fault: Why nothing is written at the moment; empty while all is well.
+    """
+
+    calls: int = 0
+    fault: str = ""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Drains spools into a store.
+
+    Attributes:
+        connect: Opens the store and migrates it.
+        sources: The segments of our own journal, and those of local applications.
+        pricer: Tells the rates of this moment.
+        attributed: Says who pays, by the rules of this moment.
+        meters: What is counted.
+        progress: How it is doing.
+    """
+
+    connect: Callable[[], Store]
+    sources: Sequence[Source]
+    pricer: Callable[[], Pricer]
+    attributed: Callable[[LLMCall], LLMCall]
+    meters: Meters
+    progress: Progress = field(default_factory=Progress)
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _stop_by_s: float = 0.0
+    _known: dict[Path, int] = field(default_factory=dict)
+    _recent: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
+    _underived_s: deque[float] = field(default_factory=deque)
+    _next_derivation_s: float = 0.0
+    _next_lag_s: float = 0.0
+    _opened: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The store, opened when it is first needed."""
+        if self._opened is None:
+            self._opened = self.connect()
+        return self._opened
+
+    def open_if_there(self) -> None:
+        """Open the store now; one that does not answer is tried again when there is something to write.
+
+        Raises:
+            StoreError: It cannot be used, and waiting would not help.
+        """
+        try:
+            _ = self.store
+        except StoreUnreachableError as error:
+            self._note_fault(error)
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def wake(self) -> None:
+        """Tell that there is a segment. Safe from any thread; a signal handler must not call it."""
+        self._wake.set()
+
+    def stop(self, within_s: float) -> None:
+        """Tell to write what waits, for so many seconds at most, and to end."""
+        self._stop_by_s = time.monotonic() + within_s
+        self._stopping.set()
+        self._wake.set()
+
+    def run(self) -> None:
+        """Drain until told to stop. Only an end without an error of ours is a clean one, for those who drain next."""
+        with ExitStack() as entered:
+            for source in self.sources:
+                entered.enter_context(source.spool)
+            wait_s = 0.0
+            while True:
+                is_last = self._stopping.is_set()
+                wait_s = self._turn_or_wait(wait_s)
+                if is_last and (wait_s > 0 or time.monotonic() > self._stop_by_s):
+                    break
+            self._next_derivation_s = 0.0
+            self._derive_if_due()
+
+    def _turn_or_wait(self, waited_s: float) -> float:
+        """Take a batch and return 0; where there is none, or the store takes none, wait and return how long at most."""
+        try:
+            if self._turn():
+                return 0.0
+        except LLMCostError as error:
+            wait_s = min(max(2 * waited_s, POLL_S), LONGEST_WAIT_S)
+            self._note_fault(error)
+            self._stopping.wait(wait_s)
+            return wait_s
+        if self.progress.fault:
+            _log.warning("the store takes calls again")
+        self.progress.fault = ""
+        self._derive_if_due()
+        self._measure_lag_if_due()
+        self._wake.wait(POLL_S)
+        self._wake.clear()
+        return POLL_S
+
+    def _note_fault(self, error: LLMCostError) -> None:
+        self.meters.failed("unreachable" if isinstance(error, StoreUnreachableError) else "refused")
+        if str(error) != self.progress.fault:
+            _log.warning("%s; what was accepted waits, and is tried again", error)
+        self.progress.fault = str(error)
+
+    def _turn(self) -> bool:
+        """Write one batch of whole segments, and return whether there may be more."""
+        portions, is_more = self._gathered()
+        rows = [row for portion in portions for row in portion.rows]
+        try:
+            self._write(rows)
+        except StoreRefusedError:
+            self._write_one_by_one(portions)
+        else:
+            for portion in portions:
+                self._acknowledge(portion)
+        return is_more
+
+    def _gathered(self) -> tuple[list[_Portion], bool]:
+        """Return the oldest segments up to a batch of calls, and whether there are more."""
+        portions: list[_Portion] = []
+        calls = 0
+        for spool, segment in self._segments():
+            rows = self._rows(segment)
+            portions.append(_Portion(spool, segment, rows))
+            calls += len(rows)
+            if calls >= BATCH_CALLS:
+                return portions, True
+        return portions, False
+
+    def _segments(self) -> Iterator[tuple[Spool, Segment]]:
+        for source in self.sources:
+            spool = (
+                source.spool if source.spool.is_ours else source.spool.__enter__()
+            )  # until now another one drained it
+            for segment in spool.segments(sealed_only=source.is_journal):
+                if segment.is_sealed:
+                    self._known.pop(segment.path.with_suffix(".open"), None)
+                    yield spool, segment
+                    continue
+                # The open segment of a living application: only what has come since the last look.
+                known = self._known.get(segment.path, 0)
+                if len(segment.frames) > known:
+                    self._known[segment.path] = len(segment.frames)
+                    del segment.frames[:known]
+                    yield spool, segment
+
+    def _rows(self, segment: Segment) -> list[PricedCall]:
+        calls: list[LLMCall] = []
+        received_ns: list[int] = []
+        for frame in segment.frames:
+            try:
+                told = list(calls_of(frame))
+            except (DecodeError, ValueError) as error:
+                segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
+                continue
+            calls += map(self.attributed, told)
+            received_ns += [frame.received_at_ns] * len(told)
+        return priced_as_received(calls, self.pricer(), received_ns)
+
+    def _write(self, rows: Sequence[PricedCall]) -> None:
+        if not rows:
+            return
+        began_s = time.monotonic()
+        self.store.write(rows)
+        took_s = time.monotonic() - began_s
+        self.meters.stored(rows, took_s=took_s, now_ns=time.time_ns(), duplicates=self._duplicates(rows))
+        self.progress.calls += len(rows)
+        self._underived_s.append(time.monotonic())
+
+    def _write_one_by_one(self, portions: Sequence[_Portion]) -> None:
+        """Find the segments that the store refuses; if it refuses all of them the fault lies not in them.
+
+        Raises:
+            StoreRefusedError: Nothing was taken; it waits until somebody has repaired the store.
+        """
+        refused: list[tuple[_Portion, StoreRefusedError]] = []
+        is_taken = False
+        for portion in portions:
+            try:
+                self._write(portion.rows)
+            except StoreRefusedError as error:
+                refused.append((portion, error))
+                continue
+            is_taken = is_taken or bool(portion.rows)
+            self._acknowledge(portion)
+        if refused and not is_taken:
+            raise refused[0][1]
+        for portion, reason in refused:
+            if portion.segment.is_sealed:
+                self.meters.spoiled("store", len(portion.rows))
+                kept = portion.spool.reject(portion.segment)
+                _log.error("set aside %d calls: %s; kept as %s", len(portion.rows), reason, kept)
+
+    def _acknowledge(self, portion: _Portion) -> None:
+        if not portion.segment.is_sealed:
+            return
+        for fault in portion.segment.faults:
+            self.meters.spoiled("corrupt")
+            _log.error("set aside: %s; the segment is kept in corrupt/", fault)
+        portion.spool.acknowledge(portion.segment, now_s=time.time())
+
+    def _duplicates(self, rows: Iterable[PricedCall]) -> int:
+        """Return how many of the calls were written shortly before."""
+        newest, older = self._recent
+        found = 0
+        for row in rows:
+            key = hash((row.call.trace_id, row.call.span_id))
+            if key in newest or key in older:
+                found += 1
+            else:
+                newest.add(key)
+        if len(newest) > REMEMBERED_CALLS:
+            self._recent = (set(), newest)
+        return found
+
+    def _derive_if_due(self) -> None:
+        began_s = time.monotonic()
+        if not self._underived_s or not self.store.is_embedded or began_s < self._next_derivation_s:
+            return
+        try:
+            self.store.derive()
+        except StoreError as error:
+            _log.warning("the rollups wait: %s", error)
+        else:
+            self._note_derivation(began_s)
+        took_s = time.monotonic() - began_s
+        self._next_derivation_s = began_s + max(DERIVING_SHARE * took_s, POLL_S)
+
+    def _measure_lag_if_due(self) -> None:
+        """Measure how old the oldest write is that no derivation has seen."""
+        now_s = time.monotonic()
+        if now_s < self._next_lag_s or not self._underived_s:
+            return
+        self._next_lag_s = now_s + LAG_EVERY_S
+        with suppress(StoreError):
+            self._note_derivation(now_s - self.store.derived_ago_s())
+
+    def _note_derivation(self, began_s: float) -> None:
+        """Forget the writes that a derivation has seen, and tell since when there are others."""
+        writes = self._underived_s
+        while writes and writes[0] < began_s:
+            writes.popleft()
+        self.meters.derivation_lag_s = time.monotonic() - writes[0] if writes else 0.0

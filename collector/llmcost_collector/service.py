@@ -1,0 +1,254 @@
+"""The collector as one object: start it, reload it, stop it. `main` runs it as a service, `llmcost up` as a command."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from llmcost_collector.http_receiver import HttpReceiver
+from llmcost_collector.intake import Intake, Progress, Source
+from llmcost_collector.journal import Journal
+from llmcost_collector.metrics import Held, Meters
+from llmcost_collector.receiver import Receiver
+from llmcost_collector.server import HTTP, Servers
+from otel_llmcost.config import load_config
+from otel_llmcost.config.collector import settings_of
+from otel_llmcost.config.pricer import load_pricer
+from otel_llmcost.drain import keep_refused
+from otel_llmcost.errors import ConfigFileError, LLMCostError
+from otel_llmcost.exporter import default_dsn
+from otel_llmcost.spool import Spool
+from otel_llmcost.store import DEFAULT_RETENTION_DAYS, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from otel_llmcost.call import LLMCall
+    from otel_llmcost.config.collector import CollectorSettings
+    from otel_llmcost.pricing import Pricer
+    from otel_llmcost.store import Refused, Store
+
+_log: Final = logging.getLogger("llmcost_collector")
+
+_MEASURED_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may change while the collector runs.
+
+    Attributes:
+        pricer: The rates.
+        tokens: The bearer tokens that are let in.
+    """
+
+    pricer: Pricer
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that a collector is started with, read and checked.
+
+    Attributes:
+        environ: The variables.
+        data_dir: Where the segments are.
+        dsn: The store.
+        settings: How it runs.
+        rules: What a reload may change.
+    """
+
+    environ: Mapping[str, str]
+    data_dir: Path
+    dsn: str
+    settings: CollectorSettings
+    rules: Rules
+
+
+def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Setup:
+    """Return what the variables and `llmcost.yaml` say.
+
+    Args:
+        environ: The variables.
+        data_dir: The data directory.
+        dsn: The store; empty for that of `LLMCOST_DSN`, or else the embedded one of the data directory.
+
+    Raises:
+        ConfigError: Something cannot be used; every fault is named.
+        RateTableError: The rate table cannot be used.
+    """
+    from otel_llmcost.store.dsn import parse
+
+    faults, config = list[str](), None
+    try:
+        config = load_config(environ, data_dir)
+    except ConfigFileError as error:
+        faults += error.faults
+    try:
+        settings = settings_of(config.collector if config else {}, environ)
+    except ConfigFileError as error:
+        faults += error.faults
+    dsn = dsn or environ.get("LLMCOST_DSN") or default_dsn(data_dir)
+    try:
+        parse(dsn)
+    except LLMCostError as error:
+        faults.append(str(error))
+    if faults:
+        raise ConfigFileError(faults)
+    return Setup(environ, data_dir, dsn, settings, _read_rules(environ, data_dir, settings))
+
+
+def _read_rules(environ: Mapping[str, str], data_dir: Path, settings: CollectorSettings) -> Rules:
+    return Rules(load_pricer(environ, data_dir), _tokens(settings))
+
+
+def _tokens(settings: CollectorSettings) -> tuple[str, ...]:
+    found = [settings.token] if settings.token else []
+    if settings.token_file:
+        try:
+            with open(settings.token_file, encoding="utf-8") as file:  # noqa: PTH123 - a setting is a text
+                found += [line.strip() for line in file if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigFileError([f"token_file {settings.token_file}: {error}"]) from error
+        if not found:
+            raise ConfigFileError([f"token_file {settings.token_file}: holds no token; write one a line"])
+    return tuple(found)
+
+
+class Collector:
+    """Takes OTLP in, prices it and writes it, until stopped.
+
+    Args:
+        setup: What `read_setup` gave.
+        store: An open, migrated store, which stays the caller's; None opens that of the set-up, which for a server
+            that does not answer yet happens later.
+
+    Attributes:
+        ports: Where it listens: `grpc`, `http` and `query`.
+    """
+
+    def __init__(self, setup: Setup, store: Store | None = None) -> None:
+        self._setup, self._rules = setup, setup.rules
+        self._given = store
+        self._state = "starting"
+        self._held, self._held_at_s = Held(), 0.0
+        journal_dir = setup.data_dir / "wal"
+        keep = setup.settings.wal_max_bytes
+        self._spool = Spool(journal_dir, keep_acknowledged_bytes=keep)
+        self._meters = Meters(self._measure, setup.environ)
+        self._intake = Intake(
+            connect=self._store,
+            sources=(Source(self._spool, is_journal=True), Source(Spool(setup.data_dir / "spool"), is_journal=False)),
+            pricer=lambda: self._rules.pricer,
+            attributed=self._attributed,
+            meters=self._meters,
+        )
+        self._journal = Journal(journal_dir, max_bytes=setup.settings.wal_max_bytes, on_sealed=self._intake.wake)
+        receiver = Receiver(
+            self._journal,
+            self._meters,
+            retention_days=DEFAULT_RETENTION_DAYS,
+            tokens=lambda: self._rules.tokens,
+        )
+        pages = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._meters.page}
+        http = HttpReceiver(receiver, pages, max_bytes=setup.settings.max_request_bytes)
+        self._servers = Servers(setup.settings, receiver, {HTTP: http})
+        self.ports = self._servers.ports
+        self._draining = threading.Thread(target=self._intake.run, name="llmcost-intake", daemon=True)
+
+    @property
+    def progress(self) -> Progress:
+        """How the intake is doing."""
+        return self._intake.progress
+
+    def start(self) -> None:
+        """Open the store, listen, and return once everything answers.
+
+        Raises:
+            LLMCostError: The store cannot be used. One that only does not answer yet is tried again later.
+            OSError: An endpoint cannot be listened on.
+        """
+        self._intake.open_if_there()
+        self._journal.start()
+        self._draining.start()
+        self._servers.start()
+        self._state = "ready"
+
+    def stop(self) -> bool:
+        """Take nothing more, write what waits within the deadline, and return whether nothing was left over."""
+        self._state = "stopping"
+        by_s = time.monotonic() + self._setup.settings.shutdown_s
+        self._servers.stop()
+        self._journal.close()
+        self._intake.stop(max(by_s - time.monotonic(), 0))
+        self._draining.join(max(by_s - time.monotonic(), 0) + _LAST_BATCH_S)
+        is_drained = not self._draining.is_alive() and not self._measured_now().bytes
+        if not self._draining.is_alive() and self._given is None:
+            self._intake.close()
+        self._meters.close()
+        return is_drained
+
+    def reload(self) -> None:
+        """Read rates, rules and tokens anew; where that fails the old ones stay, and the log says why."""
+        setup = self._setup
+        try:
+            self._rules = _read_rules(setup.environ, setup.data_dir, setup.settings)
+        except (LLMCostError, OSError) as error:
+            self._meters.reloaded("kept")
+            _log.error("reload: rates and rules stay as they were: %s", error)
+            return
+        self._meters.reloaded("changed")
+        pricer = self._rules.pricer
+        _log.info("reload: rate table %s, overlay %s", pricer.table.version, pricer.overlay_version or "none")
+
+    def _store(self) -> Store:
+        if self._given is not None:
+            return self._given
+        store = connect(self._setup.dsn, on_refused=self._keep_refused)
+        try:
+            store.migrate()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _attributed(self, call: LLMCall) -> LLMCall:
+        return call
+
+    def _keep_refused(self, rows: Sequence[Refused]) -> None:
+        self._meters.set_aside(rows)
+        _log.warning("%s", keep_refused(rows, self._setup.data_dir))
+
+    # --- pages ---
+
+    def _healthz(self) -> tuple[int, str, bytes]:
+        is_alive = self._draining.is_alive() or self._state != "ready"
+        return (200, _TEXT, b"ok\n") if is_alive else (500, _TEXT, b"the intake has died\n")
+
+    def _readyz(self) -> tuple[int, str, bytes]:
+        if self._state != "ready":
+            return 503, _TEXT, f"{self._state}\n".encode()
+        if fault := self._journal.fault:
+            return 503, _TEXT, f"nothing can be accepted: {fault}\n".encode()
+        said = f"ready; what is accepted waits: {fault}\n" if (fault := self.progress.fault) else "ready\n"
+        return 200, _TEXT, said.encode()
+
+    def _measure(self) -> Held:
+        """Return what is on the disk, measured at most once a second."""
+        now_s = time.monotonic()
+        if now_s - self._held_at_s >= _MEASURED_EVERY_S:
+            self._held, self._held_at_s = self._measured_now(), now_s
+        return self._held
+
+    def _measured_now(self) -> Held:
+        size, oldest_ns = self._spool.held()
+        return Held(size, max(time.time_ns() - oldest_ns, 0) / 1e9 if oldest_ns else 0.0)
+
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_LAST_BATCH_S: Final = 5.0
+"""A batch that is on its way to the store when the deadline comes is granted so long."""
