@@ -73,7 +73,7 @@ class Sheets:
         self.current = np.full(_FIRST, -1, np.int64)
         self._dated: defaultdict[int, list[int]] = defaultdict(list)
         self._rows: dict[tuple[int, int], int] = {}
-        self._kept: list[Any] = []  # what is told apart by its id must not be freed
+        self._kept: list[Any] = []  # rows are told apart by ids: what the pricer itself does not keep is kept here
         self._terms = 0
         self._row_count = 1  # row 0 stays empty, for calls without a card
         self.dates = np.zeros((2, _FIRST), np.int64)
@@ -193,11 +193,15 @@ class Sheets:
         first = self._rows.get(known)
         if first is None:
             first = self._rows[known] = self._row_count + len(rows)
-            self._kept.append((card, terms.fixed))
             rows.append((card.rates, terms.fixed))
-            rows.extend((above.rates, terms.fixed) for above in card.context_tiers)
-        for step, above in enumerate(card.context_tiers):
-            self.longer[step, number] = min(above.tokens - (above.op == "ge"), MOST)
+            if card.context_tiers:
+                rows += [(above.rates, terms.fixed) for above in card.context_tiers]
+            if terms.fixed:
+                self._kept.append(terms.fixed)
+        if card.context_tiers:
+            self.longer[: len(card.context_tiers), number] = [
+                min(above.tokens - (above.op == "ge"), MOST) for above in card.context_tiers
+            ]
         return first
 
     def _add_rows(self, new: list[tuple[Rates, Mapping[UsageMeter, Rate]]]) -> None:

@@ -67,7 +67,7 @@ class RateTable:
         self.models = tuple(models)
         self.version = version
         self.built_from = dict(built_from or {})
-        self._index: dict[str, dict[str, ModelRates]] = {}
+        self._index: dict[str, dict[str, Found]] = {}
         self._found: dict[tuple[str, str], Found | None] = {}
         self._near: dict[tuple[str, str], tuple[str, ...]] = {}
         for rates in self.models:
@@ -76,10 +76,13 @@ class RateTable:
 
     def _add(self, rates: ModelRates) -> None:
         names = self._index.setdefault(rates.provider, {})
+        kind = EXACT
         for name in (rates.model.lower(), *rates.names):
-            if (other := names.setdefault(name, rates)) is not rates:
+            other = names.setdefault(name, Found(rates, kind, "")).rates
+            if other is not rates:
                 msg = f"{rates.provider}: both {other.model} and {rates.model} answer to {name}"
                 raise RateTableError(msg)
+            kind = ALIAS
 
     def find(self, provider: str, model: str) -> tuple[ModelRates, str] | None:
         """Return the rates of a model and how it was found, as `locate` does, None for an unknown model."""
@@ -102,15 +105,15 @@ class RateTable:
         return found
 
     def _search(self, provider: str, model: str) -> Found | None:
-        seller, said = canonical_provider(provider), model.strip().lower()
+        seller = canonical_provider(provider)
         names = self._index.get(seller, {})
-        if rates := names.get(said):  # nearly every name is there as it stands
-            return Found(rates, EXACT if said == rates.model.lower() else ALIAS, "")
+        if found := names.get(model.strip().lower()):  # nearly every name is there as it stands
+            return found
         for sold_by, name, kind, region in spellings_at(seller, model, self._known):
-            if rates := self._index.get(sold_by, {}).get(name):
-                return Found(rates, kind, region)
+            if found := self._index.get(sold_by, {}).get(name):
+                return Found(found.rates, kind, region)
         every = names.get(EVERY_MODEL)
-        return Found(every, EVERY, "") if every else None
+        return every._replace(kind=EVERY) if every else None
 
     def nearest(self, provider: str, model: str) -> tuple[str, ...]:
         """Return at most three names of the provider that look like `model`, the closest first."""
