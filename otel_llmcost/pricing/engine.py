@@ -129,17 +129,17 @@ class Resolved(NamedTuple):
         card: The rates; None without any.
         match_kind: How the model was found; empty if it was not.
         doubts: What makes the price a fallback.
+        rates: The price history that the card is from, or should have been; None where it did not matter.
         refusal: Why there is no card; empty if there is one.
         prepaid: The tier that served, where its capacity was paid for beforehand; empty otherwise.
-        rates: The price history that the card is from, or should have been; None where it did not matter.
     """
 
     card: RateCard | None = None
     match_kind: str = ""
     doubts: tuple[str, ...] = ()
+    rates: ModelRates | None = None
     refusal: str = ""
     prepaid: str = ""
-    rates: ModelRates | None = None
 
 
 def price(call: LLMCall, table: RateTable) -> Pricing:
@@ -210,8 +210,8 @@ def _resolve(table: RateTable, provider: str, models: Sequence[str], at_ns: int,
     card, doubts = _card_for(rates, tier, place_of(rates.provider, region or found.region), at_ns)
     if card is None:
         refusal = str(NoRateInEffectError(rates.provider, rates.model, _time_of(at_ns)))
-        return Resolved(None, found.kind, doubts, refusal, rates=rates)
-    return Resolved(card, found.kind, doubts, rates=rates)
+        return Resolved(None, found.kind, doubts, rates, refusal)
+    return Resolved(card, found.kind, doubts, rates)
 
 
 def models_in_order(provider: str, *, response_model: str, request_model: str) -> tuple[str, str]:
