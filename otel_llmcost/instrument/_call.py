@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from otel_llmcost.attribution import Attribution
     from otel_llmcost.providers.reading import Reading, Surface
     from otel_llmcost.telemetry.runtime import Runtime
+
+Hook = Callable[["Span", Any], None]
+"""What an application may have called with a span and with the request or the response."""
 
 in_progress: Final[ContextVar[OpenCall | None]] = ContextVar("llmcost_call", default=None)
 """The call that the SDK is busy with in this context."""
@@ -163,6 +167,13 @@ class OpenCall:
         """Undo `enter`, in the same task."""
         in_progress.reset(self._progress_token)
         self._context_token.var.reset(self._context_token)
+
+    def run_hook(self, hook: Hook, raw: Any) -> None:
+        """Show a hook of the application's the span and what is asked or answered; its faults stay here."""
+        try:
+            hook(self._span, raw)
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("a hook", error)
 
     # --- what is learned on the way ---
 

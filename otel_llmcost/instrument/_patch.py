@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
-    from otel_llmcost.instrument._call import OpenCall
+    from otel_llmcost.instrument._call import Hook, OpenCall
 
 VERSION: Final = version("otel-llmcost")
 
@@ -38,7 +38,12 @@ class ModulePatch:
         scope: Name and version of the instrumentation scope of its spans.
         tracer: Where the spans go; None as long as the patch has never been on.
         is_on: Whether calls are recorded.
+        request_hook: Called with the span and what the SDK asks, before it asks; None for nothing.
+        response_hook: Called with the span and what the SDK is answered; None for nothing.
     """
+
+    request_hook: Hook | None = None
+    response_hook: Hook | None = None
 
     def __init__(self, package: str, *modules: str) -> None:
         self.package = package
@@ -146,12 +151,17 @@ class ModulePatch:
         if not self.is_on or in_progress.get() is not None:
             return None
         try:
-            return begin(*args, **kwargs)
+            call = begin(*args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.package}", error)
             return None
+        if call is not None and self.request_hook is not None:
+            call.run_hook(self.request_hook, (args, kwargs))
+        return call
 
     def _seen(self, see: Callable[[Any, Any], Any], call: OpenCall, result: Any) -> Any:
+        if self.response_hook is not None:
+            call.run_hook(self.response_hook, result)
         try:
             result = see(call, result)
         except Exception as error:  # noqa: BLE001 - the application's call goes on

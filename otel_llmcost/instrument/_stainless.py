@@ -32,8 +32,8 @@ _STREAM_OPTIONS: Final = "stream_options"
 """Where usage is asked for. Hosts that answered 400 to it are asked without it from then on."""
 
 
-_TELL_UNASKED: Final = frozenset({"cohere", "groq", "mistral_ai", "perplexity"})
-"""Providers whose streams tell their usage in any case."""
+_TELL_UNASKED: Final = frozenset({"cohere", "deepseek", "groq", "mistral_ai", "perplexity", "together"})
+"""Providers whose streams tell their usage in any case, in a chunk that the application is to see."""
 _REWRITING: Final = frozenset({"aws.bedrock", "gcp.vertex_ai"})
 """Providers whose clients ask another path than the one that they are told, with model and region in it."""
 _REFUSALS: Final = frozenset({400, 422})
@@ -45,7 +45,8 @@ class SDK:
     """What there is to know about one SDK.
 
     Attributes:
-        package: The package's name; its choke point is in `<package>._base_client`.
+        name: The name of our module for it, and of the scope of its spans.
+        package: Where its choke point is: in `<package>._base_client`.
         provider: Who answers where the host is unknown.
         clients: Who answers instead, by the name of a client's class.
         request_id_headers: Where an answer names itself.
@@ -53,6 +54,7 @@ class SDK:
         native_span: A function of `_base_client` that starts the SDK's own span and may return None instead.
     """
 
+    name: str
     package: str
     provider: str
     clients: Mapping[str, str] = field(default_factory=dict)
@@ -88,7 +90,7 @@ class Patch(ModulePatch):
     """
 
     def __init__(self, sdk: SDK) -> None:
-        super().__init__(sdk.package, f"{sdk.package}._base_client")
+        super().__init__(sdk.name, f"{sdk.package}._base_client")
         self.sdk = sdk
         self._places: dict[int, Place] = {}
         self._without_stream_options: set[str] = set()
@@ -173,6 +175,8 @@ class Patch(ModulePatch):
             asked.credential = _text(getattr(client, "api_key", None))
             call = _SDKCall(self, runtime.started(), self.tracer, asked)
             call.args, call.kwargs = args, kwargs
+            if self.request_hook is not None:
+                call.run_hook(self.request_hook, options)
             if asked.is_stream and route.surface.is_asked_for_usage and self._may_ask(place, options, body):
                 call.asks_for_usage = True
                 call.args, call.kwargs = _with_options(args, kwargs, _asking_for_usage(options, body))
@@ -280,6 +284,8 @@ class _SDKCall(OpenCall):
         """Read an answer that is here as a whole, or watch one that is still coming."""
         if response.status_code >= 400:  # noqa: PLR2004 - an error answer is no usage
             return
+        if self.patch.response_hook is not None:
+            self.run_hook(self.patch.response_hook, response)
         headers, sdk = response.headers, self.patch.sdk
         request_id = next(filter(None, map(headers.get, sdk.request_id_headers)), "")
         billed, part = sdk.account_headers

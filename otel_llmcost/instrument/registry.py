@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_llmcost.instrument._instrumentor import disabled
 from otel_llmcost.telemetry import runtime
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ INSTRUMENTORS: Final = {
     "openai": ("openai", "OpenAIInstrumentor"),
     "anthropic": ("anthropic", "AnthropicInstrumentor"),
     "bedrock": ("botocore", "BedrockInstrumentor"),
+    "groq": ("groq", "GroqInstrumentor"),
+    "together": ("together", "TogetherInstrumentor"),
+    "cerebras": ("cerebras", "CerebrasInstrumentor"),
 }
 """Our module → the package that it instruments, and its instrumentor."""
 
@@ -28,8 +33,9 @@ def instrument(tracer_provider: Any = None) -> None:
         tracer_provider: Where the spans go; None means the global provider, also one that is set later.
     """
     runtime.started(tracer_provider)
+    off = disabled(os.environ)
     for name, (package, _) in INSTRUMENTORS.items():
-        if importlib.util.find_spec(package) is not None:
+        if name not in off and importlib.util.find_spec(package) is not None:
             instrumentor = instrumentor_of(name)
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(tracer_provider=tracer_provider)

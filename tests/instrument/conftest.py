@@ -31,6 +31,7 @@ class Telemetry:
 
     spool_dir: Path
     exporter: InMemorySpanExporter
+    processor: SimpleSpanProcessor
 
     def calls(self) -> list[LLMCall]:
         """Return every record in the spool, in the order of their start."""
@@ -64,9 +65,10 @@ def telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Telem
     monkeypatch.setenv("LLMCOST_DATA_DIR", str(tmp_path))
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    processor = SimpleSpanProcessor(exporter)
+    provider.add_span_processor(processor)
     otel_llmcost.instrument(provider)
-    yield Telemetry(tmp_path / "spool", exporter)
+    yield Telemetry(tmp_path / "spool", exporter, processor)
     otel_llmcost.uninstrument()
 
 

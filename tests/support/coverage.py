@@ -3,7 +3,7 @@
     @pytest.mark.cell(provider="openai", surface="chat", mode="sync", shape="stream")
 
 says that the test runs the real SDK and asserts the tokens. A mark that names only some of the four is put together
-with the other partial marks of the test, so that a parameter can bring its own part.
+with the other partial marks of the test, so that a parameter can bring its own part. What stays partial claims nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def cells_of(item: pytest.Item) -> set[Cell]:
             cells.add(Cell(**mark.kwargs))
         else:
             parts = {**mark.kwargs, **parts}  # the closest mark comes first, and wins
-    if parts:
+    if set(parts) == set(Cell._fields):
         cells.add(Cell(**parts))
     wrong = [cell for cell in cells if cell.mode not in MODES or cell.shape not in SHAPES]
     if wrong:

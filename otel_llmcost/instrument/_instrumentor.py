@@ -1,0 +1,54 @@
+"""What all instrumentors do alike: say which releases they take, apply their patch unless told not to, undo it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from otel_llmcost.instrument._patch import ModulePatch
+
+_DISABLED: Final = "LLMCOST_DISABLED_INSTRUMENTATIONS"
+
+
+class Instrumentor(BaseInstrumentor):
+    """Instruments one SDK. A subclass says which.
+
+    Attributes:
+        name: The name of the module of ours, by which it can be disabled.
+        requires: The oldest release that works. There is no newest: a missing release would silently go unbilled.
+        patch: What is done.
+    """
+
+    name: ClassVar[str]
+    requires: ClassVar[str]
+    patch: ClassVar[ModulePatch]
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return the oldest release that works."""
+        return (self.requires,)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        """Apply the patch.
+
+        Args:
+            **kwargs: `tracer_provider`; `request_hook` and `response_hook`, each called with the span and with what
+                the SDK asks or is answered. What a hook raises is logged, and the call goes on.
+        """
+        if self.name in disabled(os.environ):
+            return
+        self.patch.request_hook = kwargs.get("request_hook")
+        self.patch.response_hook = kwargs.get("response_hook")
+        self.patch.apply(kwargs.get("tracer_provider"))
+
+    def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ARG002 - the signature is OpenTelemetry's
+        self.patch.remove()
+
+
+def disabled(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the instrumentations that are to stay off, by the name of their module."""
+    return frozenset(filter(None, (name.strip() for name in environ.get(_DISABLED, "").split(","))))
