@@ -184,7 +184,8 @@ class OpenCall:
         self.record.provider_request_id = request_id
         self.record.resend_count = resend_count
         self.record.input_bytes = input_bytes
-        self.record.billing_account_id, self.record.sub_account_id = accounts
+        if accounts != ("", ""):  # the request may have told it
+            self.record.billing_account_id, self.record.sub_account_id = accounts
 
     def first_token(self) -> None:
         """Note that the first piece of a stream has arrived."""
