@@ -47,6 +47,8 @@ class LLMCall:
         attempt_kind: first, retry or fallback; attempt_reason says why.
         resend_count: Retries inside the SDK.
         credential_id: A keyed hash of the API key; billing_account_id and sub_account_id as the provider names them.
+        dialect: Who told it: empty for our own record, else the dialect in which a telling of others was read.
+        input_semantics: Whether the input that others told held its cached part, and how that was known.
     """
 
     trace_id: str
@@ -95,6 +97,8 @@ class LLMCall:
     request_hash: str = ""
     scope_name: str = ""
     scope_version: str = ""
+    dialect: str = ""
+    input_semantics: str = ""
 
 
 ATTRIBUTE_OF: Final = {
@@ -130,6 +134,8 @@ ATTRIBUTE_OF: Final = {
     "prompt_hash": semconv.PROMPT_HASH,
     "prompt_bytes": semconv.PROMPT_BYTES,
     "request_hash": semconv.REQUEST_HASH,
+    "dialect": semconv.DIALECT,
+    "input_semantics": semconv.INPUT_SEMANTICS,
 }
 """The span attribute of every field that travels as it is. Finish reason, time to first token, usage and
 attribution have a shape of their own: see `to_attributes` and `dialects.own`."""

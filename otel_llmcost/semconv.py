@@ -106,6 +106,8 @@ TOOL_CALL_COUNT: Final = "llmcost.tool_call_count"
 PROMPT_HASH: Final = "llmcost.prompt_hash"
 PROMPT_BYTES: Final = "llmcost.prompt_bytes"
 REQUEST_HASH: Final = "llmcost.request_hash"
+DIALECT: Final = "llmcost.dialect"
+INPUT_SEMANTICS: Final = "llmcost.input_semantics"
 
 # --- metrics ---
 METRIC_OPERATION_DURATION: Final = "gen_ai.client.operation.duration"

@@ -124,6 +124,7 @@ class Engine:
                 password=target.password,
                 autogenerate_session_id=False,  # a session would let one query run at a time
                 show_clickhouse_errors="scrub",
+                form_encode_query_params=True,  # an address has no room for thousands of trace ids
                 **options,
             )
 
@@ -158,10 +159,12 @@ class Engine:
             self._has_database = True
         return self._has_database
 
-    def command(self, sql: str, settings: Mapping[str, object] | None = None) -> object:
+    def command(
+        self, sql: str, settings: Mapping[str, object] | None = None, parameters: Mapping[str, object] | None = None
+    ) -> object:
         """Run one statement and return its only value, if it has one."""
         with self._translated(), self._in_database():
-            return self._client.command(sql, settings=dict(settings or {}))
+            return self._client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
         """Return the rows of a query whose values are `{name:Type}` parameters."""

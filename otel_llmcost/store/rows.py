@@ -39,11 +39,13 @@ class PricedCall:
         pricing: What it costs.
         received_at_ns: Unix nanoseconds at which the segment was received; fixed in the segment, so that a replay
             has the same. Of rows with the same trace and span id the first received wins.
+        is_retelling: Whether another telling of the same call is known to count instead. The store finds that out.
     """
 
     call: LLMCall
     pricing: Pricing
     received_at_ns: int
+    is_retelling: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ NAMES_WRITTEN: Final = (
     "price_status",
     "precedence",
     "posted_at",
+    "is_retelling",
 )
 """Every column that a write can fill."""
 
@@ -140,6 +143,7 @@ def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
         [price.status.value for price in prices],
         [_PRECEDENCE_OF_0 - row.received_at_ns for row in rows],
         [row.received_at_ns // 1_000_000_000 for row in rows],
+        [int(row.is_retelling) for row in rows],
     ]
 
 

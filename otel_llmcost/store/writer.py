@@ -1,4 +1,7 @@
-"""Writing: rows go in by column; those that the store refuses are found by halving and set aside."""
+"""Writing: rows go in by column; those that the store refuses are found by halving and set aside.
+
+Of several tellings of one call, one counts when `write` returns.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import StoreRefusedError
 from otel_llmcost.store import rows as _rows
+from otel_llmcost.store import settle
 from otel_llmcost.store.engine import RowsRefusedError
 from otel_llmcost.store.rows import PricedCall, Refused
 
@@ -41,9 +45,11 @@ def write(
             refused.append(refusal)
     written = 0
     for start in range(0, len(accepted), MAX_BATCH):
-        count, aside = _insert(engine, accepted[start : start + MAX_BATCH])
+        batch = settle.judged(accepted[start : start + MAX_BATCH])
+        count, aside = _insert(engine, batch)
         written += count
         refused += aside
+        settle.settle(engine, batch)
     return written, refused
 
 

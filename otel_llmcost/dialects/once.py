@@ -1,0 +1,192 @@
+"""Which of several tellings of a call is the call.
+
+We, the SDK itself and other instrumentations may each tell of one call by a span of their own, and frameworks above
+tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts cannot
+change it. Rule 1: tellings with the provider's own id of the answer in common are one call. Rule 2: a telling around
+another one, its ancestor or (where libraries do not link their spans) of another library and around it in time, with
+the same counts, tells of the same call. Rule 3: a telling around several that says the sum of them, or nothing, tells
+of no call of its own. Of the tellings of one call the one that has counts wins, then the one that stands closer to the
+wire: ours, the SDK's own, OpenTelemetry's, any other; then the inner one. Calls that only look alike remain several.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_STANDING: Final = {"": 0, "sdk": 1, "opentelemetry": 2}
+_OTHERS: Final = 3
+
+
+class Seen(NamedTuple):
+    """What is compared of a telling.
+
+    Attributes:
+        trace_id: 32 hex digits; tellings of different traces are never one call.
+        span_id: 16 hex digits, parent_span_id likewise or empty.
+        started_at_ns: Unix nanoseconds, ended_at_ns likewise.
+        call_id: The provider's id of the answer, or of the request where the answer has none; empty where not told.
+        models: The names of the model that were told.
+        scope: The name of the instrumentation scope.
+        dialect: The dialect in which it was read, empty for our own.
+        counts: Input and output tokens, None where no usage was told.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    started_at_ns: int
+    ended_at_ns: int
+    call_id: str
+    models: tuple[str, ...]
+    scope: str
+    dialect: str
+    counts: tuple[int, int] | None
+
+
+def retellings(seen: Iterable[Seen]) -> set[tuple[str, str]]:
+    """Return trace and span id of every telling that does not count, since another one of the same call does."""
+    traces = defaultdict[str, list[Seen]](list)
+    for telling in seen:
+        traces[telling.trace_id].append(telling)
+    return {
+        (trace_id, span_id)
+        for trace_id, tellings in traces.items()
+        if len(tellings) > 1 and any(telling.dialect for telling in tellings)
+        for span_id in _Trace(tellings).retellings()
+    }
+
+
+class _Trace:
+    """The tellings of one trace, joined into calls.
+
+    Args:
+        tellings: At least one of them not our own.
+    """
+
+    def __init__(self, tellings: Sequence[Seen]) -> None:
+        self._all = sorted(tellings, key=lambda telling: (telling.started_at_ns, telling.span_id))
+        self._by_span = {telling.span_id: telling for telling in self._all}
+        self._joined_to = {span_id: span_id for span_id in self._by_span}
+        self._dropped: set[str] = set()
+
+    def retellings(self) -> set[str]:
+        """Return the span ids of the tellings that do not count."""
+        self._join_by_id()
+        inner = self._linked()
+        self._add_contained(inner)
+        for span_id, within in inner.items():
+            self._judge(self._by_span[span_id], within)
+        calls = defaultdict[str, list[Seen]](list)
+        for span_id in self._by_span:
+            if span_id not in self._dropped:
+                calls[self._root(span_id)].append(self._by_span[span_id])
+        told_again = (telling for call in calls.values() for telling in _all_but_best(call))
+        return self._dropped | {telling.span_id for telling in told_again}
+
+    def _join_by_id(self) -> None:
+        first: dict[str, str] = {}
+        for telling in self._all:
+            if telling.call_id:
+                self._join(telling.span_id, first.setdefault(telling.call_id, telling.span_id))
+
+    def _linked(self) -> dict[str, list[Seen]]:
+        """Return the tellings right below each telling, by its span id, in the order of their start."""
+        inner = defaultdict[str, list[Seen]](list)
+        for telling in self._all:
+            if telling.parent_span_id in self._by_span and telling.parent_span_id != telling.span_id:
+                inner[telling.parent_span_id].append(telling)
+        return inner
+
+    def _add_contained(self, inner: dict[str, list[Seen]]) -> None:
+        """Put tellings under those of other libraries around them in time, where no link says more.
+
+        One goes under one: of several that fit, under the one that ends first.
+        """
+        alike = defaultdict[tuple[int, int], list[Seen]](list)
+        for telling in self._all:
+            if telling.counts and any(telling.counts):
+                alike[telling.counts].append(telling)
+        for tellings in alike.values():
+            taken: set[tuple[str, str]] = set()
+            around: list[Seen] = []
+            for telling in tellings:
+                around = [each for each in around if each.ended_at_ns > telling.started_at_ns]
+                if telling.parent_span_id not in self._by_span:
+                    fitting = [each for each in around if self._contains(each, telling, inner, taken)]
+                    if fitting:
+                        outer = min(fitting, key=lambda each: each.ended_at_ns)
+                        taken.add((outer.span_id, telling.scope))
+                        inner[outer.span_id].append(telling)
+                around.append(telling)
+
+    def _contains(self, outer: Seen, telling: Seen, inner: dict[str, list[Seen]], taken: set[tuple[str, str]]) -> bool:
+        return (
+            outer.started_at_ns < telling.started_at_ns
+            and telling.ended_at_ns < outer.ended_at_ns
+            and outer.scope != telling.scope
+            and (outer.span_id, telling.scope) not in taken
+            and _may_be_one(outer, telling)
+            and not any(each.counts == outer.counts and each.scope == telling.scope for each in inner[outer.span_id])
+        )
+
+    def _judge(self, outer: Seen, within: list[Seen]) -> None:
+        """Decide of which of the tellings within it a telling tells, if of any."""
+        others = [each for each in within if self._root(each.span_id) != self._root(outer.span_id)]
+        if not outer.dialect:  # what others tell inside our own call is that call
+            for each in others:
+                if each.dialect:
+                    self._join(outer.span_id, each.span_id)
+            return
+        equal = [each for each in others if outer.counts and each.counts == outer.counts]
+        counted = [each.counts for each in others if each.counts]
+        if len(within) > len(others):  # one within has its id: that is its call, the others are calls of their own
+            return
+        if equal:
+            self._join(outer.span_id, equal[-1].span_id)
+        elif len(counted) > 1 and outer.counts in (None, tuple(map(sum, zip(*counted, strict=True)))):
+            self._dropped.add(outer.span_id)
+        elif len(others) == 1 and _agree(outer, others[0]):
+            self._join(outer.span_id, others[0].span_id)
+        elif others and outer.counts is None:
+            self._dropped.add(outer.span_id)
+
+    def _root(self, span_id: str) -> str:
+        while (above := self._joined_to[span_id]) != span_id:
+            self._joined_to[span_id] = self._joined_to[above]
+            span_id = above
+        return span_id
+
+    def _join(self, one: str, other: str) -> None:
+        self._joined_to[self._root(one)] = self._root(other)
+
+
+def _may_be_one(outer: Seen, inner: Seen) -> bool:
+    """Tell whether neither ids nor models speak against two tellings being of one call."""
+    if outer.call_id and inner.call_id:
+        return False  # the same id would have joined them already
+    pairs = [(one, other) for one in outer.models for other in inner.models]
+    return not pairs or any(one.startswith(other) or other.startswith(one) for one, other in pairs)
+
+
+def _agree(outer: Seen, inner: Seen) -> bool:
+    """Tell whether a telling and the only one within it are of one call, though they do not say the same."""
+    if outer.scope == inner.scope or not _may_be_one(outer, inner):
+        return False
+    if outer.counts is None or inner.counts is None:
+        return True
+    return any(one == other for one, other in zip(outer.counts, inner.counts, strict=True))
+
+
+def _all_but_best(call: list[Seen]) -> list[Seen]:
+    """Return the tellings of a call that do not count. Two of ours that have counts are two, whatever their ids."""
+    best = min(call, key=_preference)
+    return [telling for telling in call if telling is not best and (telling.dialect or telling.counts is None)]
+
+
+def _preference(telling: Seen) -> tuple[bool, int, int, str]:
+    standing = _STANDING.get(telling.dialect, _OTHERS)
+    return telling.counts is None, standing, -telling.started_at_ns, telling.span_id

@@ -1,0 +1,178 @@
+"""Settling: of several tellings of one call, one counts (see `dialects.once`), whoever wrote which of them when.
+
+A batch is written with what it alone decides, and then settled with what the store has besides. A writer whose rows
+are in sees everything that was in before, so whoever comes last decides with all tellings before it. A verdict is a
+copy of the row with a higher precedence: it may be passed again, and reversed when more is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.dialects.once import Seen, retellings
+from otel_llmcost.errors import StoreUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from otel_llmcost.store.engine import Engine
+    from otel_llmcost.store.rows import PricedCall
+
+HOUR_NS: Final = 3_600_000_000_000
+REACH_HOURS: Final = 1
+"""Tellings of one call start at most so far apart."""
+
+MAX_KEYS: Final = 10_000
+MAX_ROUNDS: Final = 20
+
+_OTHERS_TOLD: Final = """
+SELECT 1
+FROM llm_calls_log
+WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND dialect != ''
+LIMIT 1
+"""
+
+_TOLD: Final = """
+SELECT
+    trace_id,
+    span_id,
+    parent_span_id,
+    toUnixTimestamp64Nano(started_at),
+    toUnixTimestamp64Nano(started_at) + duration_ns,
+    if(response_id = '', provider_request_id, response_id),
+    request_model,
+    response_model,
+    scope_name,
+    dialect,
+    usage_quality != 'missing',
+    input_tokens,
+    output_tokens,
+    is_retelling
+FROM llm_calls_log
+WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND trace_id IN {traces:Array(String)}
+    AND trace_id IN
+    (
+        SELECT others.trace_id
+        FROM llm_calls_log AS others
+        WHERE toStartOfHour(others.started_at) IN {hours:Array(DateTime('UTC'))}
+            AND others.trace_id IN {traces:Array(String)}
+            AND others.dialect != ''
+    )
+    AND correction_id = ''
+ORDER BY precedence DESC
+LIMIT 1 BY
+    trace_id,
+    span_id
+"""
+
+_PASS_VERDICT: Final = """
+INSERT INTO llm_calls_log
+SELECT * REPLACE
+(
+    {is_retelling:UInt8} AS is_retelling,
+    verdicts + 1 AS verdicts,
+    precedence + 1125899906842624 AS precedence
+)
+FROM
+(
+    SELECT *
+    FROM llm_calls_log
+    WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+        AND (trace_id, span_id) IN {keys:Array(Tuple(String, String))}
+    ORDER BY precedence DESC
+    LIMIT 1 BY
+        trace_id,
+        span_id,
+        correction_id
+) AS latest
+WHERE latest.is_retelling != {is_retelling:UInt8}
+"""
+
+
+def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
+    """Return the rows of a batch, each marked with what the batch alone says about it."""
+    if not any(row.call.dialect for row in batch):
+        return list(batch)
+    told_again = retellings(map(_seen_in, batch))
+    return [
+        replace(row, is_retelling=True) if (row.call.trace_id, row.call.span_id) in told_again else row for row in batch
+    ]
+
+
+def settle(engine: Engine, batch: Sequence[PricedCall]) -> None:
+    """Decide anew of every telling that the rows of a batch, which are in the store, may say something about.
+
+    Raises:
+        StoreUnreachableError: Write the batch again later.
+    """
+    hours = {row.call.started_at_ns // HOUR_NS for row in batch}
+    if not any(row.call.dialect for row in batch) and not _others_told(engine, hours):
+        return
+    traces = sorted({row.call.trace_id for row in batch})
+    for start in range(0, len(traces), MAX_KEYS):
+        _settle(engine, hours, traces[start : start + MAX_KEYS])
+
+
+def _settle(engine: Engine, hours: set[int], traces: Sequence[str]) -> None:
+    """Pass verdicts until nobody else's verdict says otherwise."""
+    near, far = _around(hours, REACH_HOURS), _around(hours, 2 * REACH_HOURS)
+    for _ in range(MAX_ROUNDS):
+        told = _told(engine, far, traces)
+        told_again = retellings(told)
+        wrong: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
+        for seen, is_retelling in told.items():
+            key = (seen.trace_id, seen.span_id)
+            if seen.started_at_ns // HOUR_NS in near and is_retelling != (key in told_again):
+                wrong[not is_retelling].append(key)
+        if not any(wrong.values()):
+            return
+        for is_retelling, keys in wrong.items():
+            if keys:
+                said = {"is_retelling": int(is_retelling), "keys": keys, "hours": _times(near)}
+                engine.command(_PASS_VERDICT, parameters=said)
+    msg = f"which tellings count is decided otherwise by another writer, {MAX_ROUNDS} times in a row"
+    raise StoreUnreachableError(msg)
+
+
+def _others_told(engine: Engine, hours: set[int]) -> bool:
+    """Tell whether anybody but ourselves told of a call around these hours: mostly nobody, and that ends it."""
+    return bool(engine.query(_OTHERS_TOLD, {"hours": _times(_around(hours, REACH_HOURS))}).result_rows)
+
+
+def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
+    """Return what was told in the traces that others tell of, and whether it is marked as a retelling."""
+    rows = engine.query(_TOLD, {"hours": _times(hours), "traces": traces}).result_rows
+    return {
+        Seen(
+            *row[:6], tuple(filter(None, row[6:8])), row[8], row[9], (row[11], row[12]) if row[10] else None
+        ): bool(row[13])
+        for row in rows
+    }
+
+
+def _seen_in(row: PricedCall) -> Seen:
+    call = row.call
+    return Seen(
+        call.trace_id,
+        call.span_id,
+        call.parent_span_id,
+        call.started_at_ns,
+        call.started_at_ns + call.duration_ns,
+        call.response_id or call.provider_request_id,
+        tuple(filter(None, (call.request_model, call.response_model))),
+        call.scope_name,
+        call.dialect,
+        (call.usage.input_tokens, call.usage.output_tokens) if call.usage else None,
+    )
+
+
+def _around(hours: Iterable[int], reach: int) -> set[int]:
+    return {hour + offset for hour in hours for offset in range(-reach, reach + 1)}
+
+
+def _times(hours: Iterable[int]) -> list[datetime]:
+    return [datetime.fromtimestamp(hour * 3600, UTC) for hour in sorted(hours)]
