@@ -43,13 +43,10 @@ SELECT
     toUnixTimestamp64Nano(started_at),
     toUnixTimestamp64Nano(started_at) + duration_ns,
     if(response_id = '', provider_request_id, response_id),
-    request_model,
-    response_model,
+    arrayFilter(name -> name != '', [toString(request_model), toString(response_model)]),
     scope_name,
     dialect,
-    usage_quality != 'missing',
-    input_tokens,
-    output_tokens,
+    if(usage_quality = 'missing', [], [input_tokens, output_tokens]),
     is_retelling
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
@@ -147,10 +144,8 @@ def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, 
     """Return what was told in the traces that others tell of, and whether it is marked as a retelling."""
     rows = engine.query(_TOLD, {"hours": _times(hours), "traces": traces}).result_rows
     return {
-        Seen(
-            *row[:6], tuple(filter(None, row[6:8])), row[8], row[9], (row[11], row[12]) if row[10] else None
-        ): bool(row[13])
-        for row in rows
+        Seen(trace, span, parent, start, end, call, tuple(models), scope, dialect, tuple(counts) or None): bool(marked)
+        for trace, span, parent, start, end, call, models, scope, dialect, counts, marked in rows
     }
 
 
