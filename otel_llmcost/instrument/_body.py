@@ -25,7 +25,10 @@ MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 MAX_LINE_BYTES: Final = 8 * 1024 * 1024
 MAX_KEPT_EVENTS: Final = 1_000
 TAIL_BYTES: Final = 4 * 1024
+HEAD_BYTES: Final = 1024
 _DATA: Final = b"data:"
+_DONE: Final = b"[DONE]"
+"""What ends many a stream. Most SDKs read no further and leave the body as it is."""
 
 
 class BodyReader:
@@ -33,7 +36,7 @@ class BodyReader:
 
     Args:
         call: Whose body it is.
-        is_events: Whether the body is a stream of server-sent events; otherwise it is one JSON document.
+        is_events: Whether the body is a stream of events, a line each; otherwise it is one JSON document.
         hides_usage: Whether the event that carries only the usage is kept from the application.
     """
 
@@ -41,17 +44,20 @@ class BodyReader:
         self._call = call
         self._is_events = is_events and call.asked.surface.fold is not None
         self._hides_usage = hides_usage and self._is_events
-        self._marks = call.asked.surface.marks
+        self._marks = (*call.asked.surface.marks, _DONE)
         self._kept: list[bytes] = []
         self._pieces: list[bytes] = []
         self._size = 0
         self._has_begun = False
+        self._is_done = False
         self.is_over = False
 
     def feed(self, piece: bytes) -> bytes:
         """Take a piece, and return what the application is to see of it."""
         if self._kept and not self._pieces and piece.endswith(b"\n") and not self._is_marked(piece):
             return piece  # most pieces of a stream: whole lines, and nothing in them matters
+        if self.is_over:
+            return piece
         if not self._has_begun:
             self._begin(piece)
         if not self._is_events:
@@ -60,6 +66,8 @@ class BodyReader:
         if self._hides_usage:
             return self._shown(piece)
         self._keep_lines(piece)
+        if self._is_done:
+            self.end(is_complete=True)
         return piece
 
     def end(self, *, is_complete: bool) -> bytes:
@@ -122,8 +130,15 @@ class BodyReader:
             self._keep(line)
 
     def _keep(self, line: bytes) -> None:
-        if line.startswith(_DATA) and (not self._kept or self._is_marked(line)) and len(self._kept) < MAX_KEPT_EVENTS:
-            self._kept.append(line[len(_DATA) :])
+        """Keep an event that matters: of server-sent events, or a document on a line as Cohere v1 and Ollama write."""
+        payload = line.removeprefix(_DATA)
+        if payload is line and not line.startswith(b"{"):
+            return
+        if payload.strip() == _DONE:
+            self._is_done = True
+            return
+        if (not self._kept or self._is_marked(line)) and len(self._kept) < MAX_KEPT_EVENTS:
+            self._kept.append(payload)
 
     def _shown(self, piece: bytes) -> bytes:
         """Keep the lines that matter; return the whole lines without the event that carries only the usage."""
@@ -204,14 +219,15 @@ def _may_tell(body: bytes) -> bool:
 
 
 def _tail_of(body: bytes) -> Mapping[str, Any] | None:
-    """Return the members that follow a long `data` array, without decoding the array; None if that fails."""
+    """Return the members around a long `data` array, without decoding the array; None if that fails."""
     tail = body[-TAIL_BYTES:]
     start = tail.rfind(b"]")
     comma = tail.find(b",", start)
     if start < 0 or comma < 0:
         return None
+    head = body[: max(body.find(b'"data"', 0, HEAD_BYTES), 1)].rstrip()  # the brace alone where nothing precedes it
     try:
-        members = json.loads(b"{" + tail[comma + 1 :])
+        members = json.loads(head + tail[comma + 1 :] if head.endswith((b"{", b",")) else b"{" + tail[comma + 1 :])
     except ValueError:
         return None
     return members if isinstance(members, dict) and isinstance(members.get("usage"), dict) else None
@@ -244,19 +260,24 @@ class Tap:
     def __init__(self, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
         self.reader = reader
         self.is_pulling = False
+        self._is_left = False
         self._later = later
 
     def broke_off(self, error: BaseException) -> None:
         """Take note of what ended the iteration. A generator that is closed may be closed by the garbage collector."""
         if isinstance(error, GeneratorExit):
+            self._is_left = True
             self.reader.mark_end()
             self._later(functools.partial(self.reader.fail, error))
         else:
             self.reader.fail(error)
 
     def closed(self) -> None:
-        """Take note that the response is closed: in the middle of a pull the body has just ended and says so itself."""
-        if not self.is_pulling:
+        """Take note that the response is closed: in the middle of a pull the body has just ended and says so itself.
+
+        An SDK whose generator closes the response may do so in the garbage collector, once the pieces were left there.
+        """
+        if not (self.is_pulling or self._is_left):
             self.reader.end(is_complete=False)
 
     def __del__(self) -> None:

@@ -18,6 +18,8 @@ INSTRUMENTORS: Final = {
     "incoming": ("opentelemetry.baggage", "IncomingInstrumentor"),
     "openai": ("openai", "OpenAIInstrumentor"),
     "anthropic": ("anthropic", "AnthropicInstrumentor"),
+    "mistral": ("mistralai", "MistralInstrumentor"),
+    "cohere": ("cohere", "CohereInstrumentor"),
     "bedrock": ("botocore", "BedrockInstrumentor"),
     "groq": ("groq", "GroqInstrumentor"),
     "together": ("together", "TogetherInstrumentor"),

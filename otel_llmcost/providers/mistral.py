@@ -2,7 +2,7 @@
 
 `num_cached_tokens` is a part of `prompt_tokens`. Audio is told in seconds (`prompt_audio_seconds`) beside the text
 tokens of the prompt. OCR tells pages under `usage_info`. Conversations count what connectors put into the prompt
-apart (`connector_tokens`), and each connector's runs under `connectors`.
+apart (`connector_tokens`), and each connector's runs under `connectors`. The tier that served stands inside the usage.
 Source: Mistral API reference, objects UsageInfo, OCRUsageInfo and ConversationUsageInfo; checked 2026-11-22 against
 recorded exchanges of chat and embeddings.
 """
@@ -53,6 +53,22 @@ def read_ocr(body: Mapping[str, Any]) -> Reading:
     return Reading(model=word(body, "model"), usage=usage, error_type=error_in(body), fault=fault)
 
 
+def read_chat(body: Mapping[str, Any]) -> Reading:
+    """Return what a completion or a list of embeddings tells: the tier that served stands inside its usage."""
+    return _with_tier(openai.read_chat(body, _ACCENT), section(body, "usage"))
+
+
+def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the events of a stream tell; the last one that matters has the usage."""
+    told = [usage for event in events if (usage := section(event, "usage"))]
+    return _with_tier(openai.fold_chat(events, _ACCENT), told[-1] if told else None)
+
+
+def _with_tier(reading: Reading, usage: Mapping[str, Any] | None) -> Reading:
+    tier = word(usage, "service_tier")
+    return replace(reading, service_tier=tier) if tier else reading
+
+
 def read_conversation(body: Mapping[str, Any]) -> Reading:
     """Return what an answer of a conversation tells; it names the conversation, not the model."""
     reading = openai.read_chat(body, _ACCENT)
@@ -71,7 +87,7 @@ def read_any(body: Mapping[str, Any]) -> Reading:
     """Return what an answer tells, by its shape."""
     if "usage_info" in body or "pages_processed" in body:
         return read_ocr(body if "usage_info" in body else {"usage_info": body})
-    return openai.read_any(body, _ACCENT)
+    return _with_tier(openai.read_any(body, _ACCENT), section(body, "usage"))
 
 
 _ACCENT: Final = openai.Accent(usage=read_usage)
@@ -79,11 +95,16 @@ _CONVERSATION: Final = Surface(
     operation="chat", read=read_conversation, fold=fold_conversation, marks=(b'"usage"', b'"error"')
 )
 _OPENAI: Final = openai.surfaces(_ACCENT)
+_CHAT: Final = replace(_OPENAI["/chat/completions"], read=read_chat, fold=fold_chat)
 
 SURFACES: Final = _OPENAI | {
-    "/agents/completions": _OPENAI["/chat/completions"],
-    "/fim/completions": _OPENAI["/completions"],
-    "/audio/transcriptions": replace(_OPENAI["/chat/completions"], operation="transcription"),
+    "/chat/completions": _CHAT,
+    "/agents/completions": _CHAT,
+    "/fim/completions": replace(_CHAT, operation=_OPENAI["/completions"].operation),
+    "/audio/transcriptions": replace(_CHAT, operation="transcription"),
+    "/audio/speech": replace(_CHAT, operation="speech"),
+    "/moderations": replace(_CHAT, operation="moderation"),
+    "/classifications": replace(_CHAT, operation="classification"),
     "/ocr": Surface(operation="ocr", read=read_ocr),
     "/conversations": _CONVERSATION,
 }

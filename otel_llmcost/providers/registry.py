@@ -90,6 +90,8 @@ class Route:
 
 _MODEL: Final = re.compile(r"/(?:model|deployments)/(?P<model>[^/]+)/|/models/(?P<google>[^/]+):[A-Za-z]+$")
 _REGION: Final = re.compile(r"/locations/([^/]+)/")
+_CONTINUED: Final = re.compile(r"(?<=/conversations)/[^/]+(?:/restart)?$")
+"""A conversation of Mistral that goes on answers as one that begins."""
 
 
 def route_of(provider: str, path: str) -> Route | None:
@@ -99,7 +101,7 @@ def route_of(provider: str, path: str) -> Route | None:
         provider: Whose host it is, as semconv names it.
         path: The path of the request, without its query.
     """
-    path = path.rstrip("/")
+    path = _CONTINUED.sub("", path.rstrip("/"))
     surfaces = {**PROVIDERS.get(provider, compatible).SURFACES}
     if provider in _WITH_MEDIA:
         surfaces |= openai.MEDIA_SURFACES

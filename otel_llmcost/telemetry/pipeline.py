@@ -100,7 +100,7 @@ class Pipeline:
         Args:
             timeout_s: Seconds to wait for the worker, if it is at it.
         """
-        if not self.taken and self._queue.empty():
+        if not (self.taken or self._lingering) and self._queue.empty():
             return True
         return self._work_off(timeout_s) and not self._waiting
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from otel_llmcost.providers.mistral import fold_conversation, read_any, read_usage
+from otel_llmcost.providers.mistral import fold_chat, fold_conversation, read_any, read_chat, read_usage
+from otel_llmcost.providers.registry import route_of
 from otel_llmcost.usage import Usage
 
 
@@ -38,3 +39,24 @@ def test_a_conversation_counts_what_its_connectors_read() -> None:
     reading = fold_conversation(events)
     assert reading.usage == Usage(input_tokens=510, output_tokens=7, web_search=2)
     assert reading.response_id == "v"
+
+
+def test_the_tier_that_served_stands_inside_the_usage() -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12, "service_tier": "priority"}
+    chunk = {
+        "id": "c",
+        "model": "mistral-large-latest",
+        "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+    }
+    assert read_chat({"id": "c", "choices": [], "usage": usage}).service_tier == "priority"
+    assert fold_chat([chunk, chunk | {"usage": usage}]).service_tier == "priority"
+    assert read_any({"id": "c", "choices": [], "usage": usage}).service_tier == "priority"
+    assert read_chat({"id": "c", "choices": [], "usage": usage | {"service_tier": None}}).service_tier == ""
+
+
+def test_a_conversation_that_goes_on_is_read_as_one_that_begins() -> None:
+    begun = route_of("mistral_ai", "/v1/conversations")
+    assert begun is not None
+    assert route_of("mistral_ai", "/v1/conversations/conv_1") == begun
+    assert route_of("mistral_ai", "/v1/conversations/conv_1/restart") == begun
+    assert route_of("mistral_ai", "/v1/conversations/conv_1/history") is None
