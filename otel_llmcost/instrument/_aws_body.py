@@ -111,16 +111,18 @@ def _chunk(frame: bytes, after: int) -> bytes:
 
 
 def read_answer(call: OpenCall, body: bytes, headers: Mapping[str, str]) -> tuple[Reading, UsageQuality]:
-    """Return what an answer tells and how far it can be believed. A body that was cut tells nothing, its headers do."""
+    """Return what an answer tells and how far it can be believed. A body that was cut tells nothing, headers may."""
     surface = call.asked.surface
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
-    if not isinstance(document, dict):
-        return told_by_headers(call, headers), UsageQuality.PARTIAL
-    reading = surface.read(document)
-    return surface.complete(reading, headers) if surface.complete else reading, UsageQuality.REPORTED
+    if isinstance(document, dict):
+        reading = surface.read(document)
+        return surface.complete(reading, headers) if surface.complete else reading, UsageQuality.REPORTED
+    if surface.complete is None:
+        return Reading(fault=f"the body of {len(body)} bytes is no JSON object"), UsageQuality.MISSING
+    return told_by_headers(call, headers), UsageQuality.PARTIAL
 
 
 def told_by_headers(call: OpenCall, headers: Mapping[str, str]) -> Reading:
@@ -208,12 +210,17 @@ class _Watched:
 
     def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         """Iterate over the pieces as the response does, by `read` or by `read_chunked`."""
+        tap = self.llmcost_tap
+        tap.is_pulling = True  # a response whose chunks are cut closes itself before it raises
         try:
-            yield from super().stream(*args, **kwargs)  # type: ignore[misc]  # the response class comes second
+            for piece in super().stream(*args, **kwargs):  # type: ignore[misc]  # the response class comes second
+                tap.is_pulling = False
+                yield piece
+                tap.is_pulling = True
         except BaseException as error:
-            self.llmcost_tap.broke_off(error)
+            tap.broke_off(error)
             raise
-        _take(self.llmcost_tap, b"", is_last=True)
+        _take(tap, b"", is_last=True)
 
     def close(self) -> None:
         """Close the response; before the body has ended, that is the end of the call."""

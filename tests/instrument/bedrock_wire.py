@@ -173,7 +173,8 @@ def error(code: str, status: int = 400) -> Answer:
     return json_answer({"message": "no"}, status, headers=headers)
 
 
-def _options(server: ReplayServer, **config: Any) -> dict[str, Any]:
+def options(server: ReplayServer, **config: Any) -> dict[str, Any]:
+    """Return what a client of any service is made with."""
     return {
         "region_name": "eu-central-1",
         "endpoint_url": server.url,
@@ -185,14 +186,14 @@ def _options(server: ReplayServer, **config: Any) -> dict[str, Any]:
 
 def client(server: ReplayServer, **config: Any) -> Any:
     """Return a client of boto3."""
-    return boto3.client("bedrock-runtime", **_options(server, **config))
+    return boto3.client("bedrock-runtime", **options(server, **config))
 
 
 @asynccontextmanager
 async def async_client(server: ReplayServer, **config: Any) -> AsyncIterator[Any]:
     """Open a client of aiobotocore."""
     session = aiobotocore.session.get_session()
-    async with session.create_client("bedrock-runtime", **_options(server, **config)) as opened:
+    async with session.create_client("bedrock-runtime", **options(server, **config)) as opened:
         yield opened
 
 

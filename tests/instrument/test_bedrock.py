@@ -442,7 +442,7 @@ def test_other_services_and_other_operations_are_none_of_our_business(
     import boto3
 
     server.answer_with(json_answer({"inputTokens": 3}))
-    options = wire._options(server)
+    options = wire.options(server)
     boto3.client("bedrock", **options).list_foundation_models()
     boto3.client("dynamodb", **options).list_tables()
     assert len(server.requests) == 2
