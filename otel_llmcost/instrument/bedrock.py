@@ -12,10 +12,9 @@ import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-
 from otel_llmcost.instrument._aws_body import DocumentReader, FrameReader, read_answer, told_by_headers, watch
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
+from otel_llmcost.instrument._instrumentor import Instrumentor
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.providers.bedrock import EMBEDDINGS, SURFACES
 from otel_llmcost.providers.hosts import provider_at
@@ -24,7 +23,7 @@ from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry.trace import Tracer
 
@@ -44,8 +43,8 @@ _LIMITS: Final = ("max_tokens", "max_completion_tokens", "max_gen_len", "maxToke
 """How the models of InvokeModel call the most that they may generate."""
 
 _LIMIT_SECTIONS: Final = ("textGenerationConfig", "inferenceConfig")
-MAX_REQUEST_BYTES: Final = 32 * 1024
-"""A body of InvokeModel above that is not decoded to learn what it limits."""
+MAX_REQUEST_BYTES: Final = 64 * 1024
+"""A body of InvokeModel above that is not decoded to learn its limit and its prompt."""
 
 
 class Place(NamedTuple):
@@ -56,12 +55,14 @@ class Place(NamedTuple):
         host: Its host.
         provider_source: Whether the host tells that it is Bedrock, or only the SDK.
         region: The client's region.
+        credential: Its access key, where it is one that lasts; the key of a role is another every hour.
     """
 
     endpoint: str
     host: str
     provider_source: str
     region: str
+    credential: str
 
 
 class _Patch(ModulePatch):
@@ -100,6 +101,8 @@ class _Patch(ModulePatch):
             max_output_tokens=_limit(body),
             service_tier=word(section(api_params, "serviceTier"), "type") or word(api_params, "serviceTier"),
             region=place.region,
+            body=body,
+            credential=place.credential,
         )
         return BedrockCall(runtime.started(), self.tracer, asked, self.scope)
 
@@ -110,7 +113,8 @@ class _Patch(ModulePatch):
             endpoint = client.meta.endpoint_url
             host = urlsplit(endpoint).hostname or ""
             source = "host" if provider_at(host) == _PROVIDER else "sdk"
-            place = self._places[client] = Place(endpoint, host, source, client.meta.region_name or "")
+            place = Place(endpoint, host, source, client.meta.region_name or "", _lasting_key(client))
+            self._places[client] = place
         return place
 
     # --- the exchange ---
@@ -229,6 +233,13 @@ def _call_of(client: Any) -> BedrockCall | None:
     return call if isinstance(call, BedrockCall) and _is_bedrock(client) else None
 
 
+def _lasting_key(client: Any) -> str:
+    """Return the access key of a client's static credentials. Others would be fetched by asking for it."""
+    credentials = getattr(getattr(client, "_request_signer", None), "_credentials", None)
+    key = vars(credentials).get("access_key") if credentials is not None else None
+    return key if isinstance(key, str) and not vars(credentials).get("token") else ""
+
+
 def _decoded(body: object) -> Mapping[str, Any]:
     """Return the body of InvokeModel, if it is a small JSON object."""
     if not isinstance(body, str | bytes | bytearray) or len(body) > MAX_REQUEST_BYTES:
@@ -250,18 +261,9 @@ def _limit(body: Mapping[str, Any]) -> int | None:
     return None
 
 
-_PATCH: Final = _Patch()
-
-
-class BedrockInstrumentor(BaseInstrumentor):
+class BedrockInstrumentor(Instrumentor):
     """Instruments every Bedrock runtime client of `botocore`, `boto3` and `aiobotocore`."""
 
-    def instrumentation_dependencies(self) -> Collection[str]:
-        """Return the oldest release that works. There is no newest: a missing release would silently go unbilled."""
-        return ("botocore >= 1.34.131",)
-
-    def _instrument(self, **kwargs: Any) -> None:
-        _PATCH.apply(kwargs.get("tracer_provider"))
-
-    def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ARG002 - the signature is OpenTelemetry's
-        _PATCH.remove()
+    name = "bedrock"
+    requires = "botocore >= 1.34.131"
+    patch = _Patch()

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import boto3
 import botocore.client
 import pytest
 from aiobotocore import client as aio_client
@@ -368,7 +369,7 @@ async def test_an_asynchronous_answer_of_converse_tells_all_that_is_billed(
         ({"textGenerationConfig": {"maxTokenCount": 7}}, 7),
         ({"inferenceConfig": {"max_new_tokens": 8}}, 8),
         ({"inferenceConfig": None, "max_tokens": "many"}, None),
-        ({"prompt": "x" * 40_000, "max_tokens": 9}, None),
+        ({"prompt": "x" * 70_000, "max_tokens": 9}, None),
     ],
 )
 def test_every_model_names_its_limit_in_its_own_words(
@@ -427,6 +428,27 @@ def test_a_prompt_router_tells_whom_it_chose(telemetry: Telemetry, server: Repla
     assert telemetry.call().response_model == chosen
 
 
+def test_the_same_prompt_and_key_are_known_again(telemetry: Telemetry, server: ReplayServer) -> None:
+    server.answer_with(json_answer(wire.converse()), path=f"/model/{wire.MODEL.replace(':', '%3A')}/converse")
+    server.answer_with(wire.invoked(wire.claude()), path=f"/model/{wire.MODEL.replace(':', '%3A')}/invoke")
+    client = wire.client(server)
+    for system in ("Be brief.", "Be brief.", "Be long."):
+        client.converse(**wire.ASKED, system=[{"text": system}])
+    client.invoke_model(**wire.INVOKED)["body"].read()
+    first, same, other, invoked = telemetry.calls()
+    assert first.prompt_hash == same.prompt_hash != other.prompt_hash != ""
+    assert first.request_hash == same.request_hash == other.request_hash != ""
+    assert (invoked.prompt_hash, invoked.request_hash != "") == ("", True)
+    assert first.credential_id == invoked.credential_id != ""
+
+
+def test_the_key_of_a_role_is_no_credential(telemetry: Telemetry, server: ReplayServer) -> None:
+    server.answer_with(json_answer(wire.converse()))
+    options = wire.options(server) | {"aws_session_token": "for an hour"}
+    boto3.client("bedrock-runtime", **options).converse(**wire.ASKED)
+    assert telemetry.call().credential_id == ""
+
+
 def test_nothing_of_ours_reaches_aws(telemetry: Telemetry, server: ReplayServer) -> None:
     server.answer_with(json_answer(wire.converse()))
     with otel_llmcost.feature("secret_feature", team="secret_team"):
@@ -439,8 +461,6 @@ def test_nothing_of_ours_reaches_aws(telemetry: Telemetry, server: ReplayServer)
 def test_other_services_and_other_operations_are_none_of_our_business(
     telemetry: Telemetry, server: ReplayServer
 ) -> None:
-    import boto3
-
     server.answer_with(json_answer({"inputTokens": 3}))
     options = wire.options(server)
     boto3.client("bedrock", **options).list_foundation_models()
