@@ -1,7 +1,8 @@
 """Derivation: a rollup is a function of the calls of an hour, computed whole for every hour that was touched.
 
-The same SQL runs here, at the owner's call, and on a server by itself (migration 0006). Both may run at once: the
-newest derivation of an hour is the one that counts, and an hour stays due for a minute after it was touched.
+The same SQL runs here, at the owner's call, and on a server by itself (migrations 0006 and 0019). Both may run at
+once: the newest derivation of an hour is the one that counts, and an hour stays due for a minute after it was touched.
+Rollups by the day are derived alike, a whole day at a time.
 """
 
 from __future__ import annotations
@@ -13,11 +14,21 @@ from otel_llmcost.errors import StoreError
 if TYPE_CHECKING:
     from otel_llmcost.store.engine import Engine
 
-ROLLUPS: Final = ("spend_hourly", "session_spend")
-"""Every rollup R has R_log, R_due and R_derivation."""
+PERIODS: Final = {
+    "spend_hourly": "hour",
+    "session_spend": "hour",
+    "request_attempts": "hour",
+    "spend_daily": "day",
+    "tenant_spend_daily": "day",
+    "prompt_shape_daily": "day",
+    "spend_by_tag_daily": "day",
+}
+"""What each rollup is derived by. Every rollup R has R_log, R_due and R_derivation."""
 
-MAX_RUNS: Final = 200
-"""A run derives 240 hours, so these are over five years."""
+ROLLUPS: Final = tuple(PERIODS)
+
+MAX_RUNS: Final = 300
+"""A run derives 240 hours or 7 days, so these are over five years."""
 
 _DERIVE: Final = "INSERT INTO {rollup}_log SELECT * FROM {rollup}_derivation"
 _STILL_DUE: Final = "SELECT count() FROM {rollup}_due WHERE derived_at < {{began:DateTime64(6, 'UTC')}}"

@@ -30,6 +30,21 @@ _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 _SERVER_ONLY: Final = re.compile(r"^-- Only: server\b", re.MULTILINE)
 
 _CREATE_DATABASE: Final = "CREATE DATABASE IF NOT EXISTS {database} {on_cluster} ENGINE = Atomic"
+_UNCOMMENTED: Final = """
+SELECT v.table AS view, v.name AS name, any(l.comment) AS comment
+FROM system.columns AS v
+INNER JOIN system.tables AS t ON t.database = v.database AND t.name = v.table
+INNER JOIN system.columns AS l ON l.database = v.database AND l.name = v.name AND l.comment != ''
+WHERE v.database = {database:String}
+    AND t.engine = 'View'
+    AND NOT match(v.table, '_(due|derivation)$')
+    AND v.comment = ''
+    AND (l.table IN (concat(v.table, '_log'), concat(replaceRegexpOne(v.table, '_hourly$', ''), '_log'))
+        OR (v.table IN {over_calls:Array(String)} AND l.table = 'llm_calls_log'))
+GROUP BY view, name
+ORDER BY view, name
+"""
+_OVER_CALLS: Final = ("llm_calls", "unattributed", "unpriced")
 _APPLIED: Final = "SELECT version, name, checksum FROM schema_migrations FINAL ORDER BY version"
 
 
@@ -55,6 +70,8 @@ class Layout:
             "database": self.database,
             "on_cluster": f"ON CLUSTER '{self.cluster}'" if self.cluster else "",
             "replicated": "Replicated" if self.cluster else "",
+            # What was decided, and not what was called, is the same on every shard: its tables are one replica set.
+            "on_every_shard": "'/clickhouse/tables/{uuid}/every', '{shard}-{replica}', " if self.cluster else "",
             "retention_days": str(self.retention_days),
         }
         return re.sub(r" +$", "", _PLACEHOLDER.sub(lambda match: values[match[1]], text), flags=re.MULTILINE)
@@ -137,7 +154,20 @@ def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> 
             "checksum": [migration.checksum],
         }
         engine.insert("schema_migrations", note, {"async_insert": 0})
+    if todo:
+        _comment_views(engine, layout)
     return todo
+
+
+def _comment_views(engine: Engine, layout: Layout) -> None:
+    """Say on each column of a view what it means, in the words of the table behind it, since a view inherits none."""
+    parameters = {"database": layout.database, "over_calls": list(_OVER_CALLS)}
+    comments: dict[str, list[str]] = {}
+    for view, name, comment in engine.query(_UNCOMMENTED, parameters).result_rows:
+        said = comment.replace("\\", "\\\\").replace("'", "\\'")
+        comments.setdefault(view, []).append(f"COMMENT COLUMN {name} '{said}'")
+    for view, changes in comments.items():
+        engine.command(layout.render(f"ALTER TABLE {view} {{on_cluster}}") + "\n" + ", ".join(changes))
 
 
 def _read(file: Traversable, layout: Layout) -> Migration:

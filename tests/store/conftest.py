@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_llmcost.store import Store, connect
+from otel_llmcost.store import Store, connect, derive
 from tests.support import clickhouse
 
 if TYPE_CHECKING:
@@ -53,6 +53,6 @@ def store(dsn: str) -> Iterator[Store]:
     with connect(dsn) as store:
         store.migrate()
         if not store._engine.embedded:
-            store._engine.command("SYSTEM STOP VIEW spend_hourly_log_mv")
-            store._engine.command("SYSTEM STOP VIEW session_spend_log_mv")
+            for rollup in derive.ROLLUPS:
+                store._engine.command(f"SYSTEM STOP VIEW {rollup}_log_mv")
         yield store

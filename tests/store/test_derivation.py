@@ -9,7 +9,8 @@ from otel_llmcost.store import Store, connect, derive
 from otel_llmcost.store.rows import DAY_NS
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, a_call, many_calls, said_by, truth_of
 
-BOTH = pytest.mark.parametrize("rollup", derive.ROLLUPS)
+EVERY = pytest.mark.parametrize("rollup", derive.ROLLUPS)
+PERIOD_NS = {"hour": HOUR_NS, "day": DAY_NS}
 
 
 def test_rollups_equal_the_calls_to_the_last_digit(store: Store) -> None:
@@ -77,10 +78,11 @@ def test_an_hour_from_which_every_call_was_erased_is_empty(store: Store) -> None
     assert said_by(store) == truth_of([stay])
 
 
-@BOTH
+@EVERY
 def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None:
     """Touched hours stay due for a minute, since a slow insert may become visible after its hour was derived."""
-    store.write([a_call(1, started_at_ns=MIDNIGHT_NS), a_call(2, started_at_ns=MIDNIGHT_NS + HOUR_NS)])
+    earlier_ns = MIDNIGHT_NS - PERIOD_NS[derive.PERIODS[rollup]]
+    store.write([a_call(1, started_at_ns=MIDNIGHT_NS), a_call(2, started_at_ns=earlier_ns)])
     due = f"SELECT count() FROM {rollup}_due"
     assert store.query(due).rows == ((2,),)
     store.derive()
@@ -88,11 +90,11 @@ def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None
     store._engine.command("TRUNCATE TABLE touched_hours")  # as if a minute had passed
     store._engine.command("INSERT INTO touched_hours SELECT hour, now('UTC') - INTERVAL 62 SECOND FROM spend_hourly")
     assert store.query(due).rows == ((0,),)
-    store.write([a_call(3, started_at_ns=MIDNIGHT_NS + HOUR_NS)])
+    store.write([a_call(3, started_at_ns=earlier_ns)])
     assert store.query(due).rows == ((1,),)
 
 
-@BOTH
+@EVERY
 def test_an_hour_without_a_row_of_its_own_is_derived_once_and_not_for_ever(store: Store, rollup: str) -> None:
     """Calls without a session leave no session behind, and their hour must not stay due for that."""
     store.write([a_call(1)])
@@ -102,16 +104,25 @@ def test_an_hour_without_a_row_of_its_own_is_derived_once_and_not_for_ever(store
     assert store.query("SELECT count() FROM session_spend").rows == ((0,),)
 
 
-@BOTH
+@EVERY
 def test_an_hour_becomes_visible_whole(store: Store, rollup: str) -> None:
     """A derivation is one part a month, however small the engine's blocks are; a plain insert would be many."""
+    store._engine.insert("reported_tags_log", {"tag_key": ["n"], "is_reported": [True]}, {})
     calls = [
-        a_call(n, session_id=f"s{n}", feature=f"f{n}", started_at_ns=MIDNIGHT_NS + n % 5 * HOUR_NS)
+        a_call(
+            n,
+            session_id=f"s{n}",
+            request_id=f"r{n}",
+            feature=f"f{n}",
+            tenant=f"t{n}",
+            tags=(("n", f"{n}"),),
+            started_at_ns=MIDNIGHT_NS + n % 5 * HOUR_NS,
+        )
         for n in range(1, 2_000)
     ]
     store.write(calls)
     small = {"max_block_size": 100, "max_threads": 1, "min_insert_block_size_rows": 1, "min_insert_block_size_bytes": 1}
-    parts = f"SELECT uniqExact(_part) FROM {rollup}_log GROUP BY derived_at, toYYYYMM(hour)"
+    parts = f"SELECT uniqExact(_part) FROM {rollup}_log GROUP BY derived_at, toYYYYMM({derive.PERIODS[rollup]})"
     store._engine.command(f"SYSTEM STOP MERGES {rollup}_log")
     store._engine.command(f"INSERT INTO {rollup}_log SELECT * FROM {rollup}_derivation", small)
     assert max(store.query(parts).rows) > (1,)

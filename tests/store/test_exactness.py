@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_llmcost.errors import StoreUnreachableError
-from otel_llmcost.store import PricedCall, Store, connect
+from otel_llmcost.store import PricedCall, Store, connect, derive
 from tests.store.ledger import many_calls, said_by, truth_of
 from tests.support import clickhouse
 
@@ -205,6 +205,7 @@ def test_a_server_derives_by_itself(server: clickhouse.Server) -> None:
             "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name LIKE '%_log_mv'"
         )
         texts = store.query(schedule).rows
-        assert len(texts) == 2
-        assert all("REFRESH EVERY 20 SECOND APPEND TO" in str(text) for (text,) in texts)
+        assert len(texts) == len(derive.ROLLUPS)
+        assert sum("REFRESH EVERY 20 SECOND APPEND TO" in str(text) for (text,) in texts) == 3
+        assert sum("REFRESH EVERY 5 MINUTE" in str(text) for (text,) in texts) == 4
         store._engine.command("DROP DATABASE derives_by_itself SYNC")

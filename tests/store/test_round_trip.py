@@ -13,7 +13,7 @@ from otel_llmcost.usage import Usage, UsageQuality
 from tests.store.ledger import MIDNIGHT_NS, NOW_NS
 
 SPECIAL = {"usage", "usage_quality", "attribution", "started_at_ns", "trace_id", "span_id", "parent_span_id"}
-SET_BY_THE_STORE = {"correction_id": "", "correction_reason": ""}
+SET_BY_THE_STORE = {"correction_id": "", "correction_reason": "", "newly_priced": 0}
 
 
 def full() -> PricedCall:

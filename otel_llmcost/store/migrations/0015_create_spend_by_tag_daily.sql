@@ -1,0 +1,148 @@
+-- Why: spend by the tags of the user's own: project, customer tier, experiment. A call with two reported tags is in the
+--      rows of both, so sum over one tag_key only.
+-- Mutation: no. Safe to re-run: yes.
+-- Undo: DROP VIEW spend_by_tag_daily; DROP VIEW spend_by_tag_daily_derivation; DROP VIEW spend_by_tag_daily_due;
+--       DROP TABLE spend_by_tag_daily_log; DROP VIEW reported_tags; DROP TABLE reported_tags_log.
+
+-- Which tags are worth a row: a tag may have a million values, so one has to be named to be reported.
+CREATE TABLE IF NOT EXISTS reported_tags_log {on_cluster}
+(
+    tag_key LowCardinality(String) COMMENT 'The tag',
+    is_reported Bool COMMENT 'Whether spend_by_tag_daily has it',
+    changed_at DateTime64(6, 'UTC') DEFAULT now64(6, 'UTC') COMMENT 'When this was said; the newest word counts'
+)
+ENGINE = {replicated}ReplacingMergeTree({on_every_shard}changed_at)
+ORDER BY tag_key
+COMMENT 'Which tags are reported, older words included: read reported_tags instead';
+
+CREATE VIEW IF NOT EXISTS reported_tags {on_cluster} AS
+SELECT
+    tag_key,
+    changed_at
+FROM reported_tags_log
+FINAL
+WHERE is_reported
+COMMENT 'The tags that spend_by_tag_daily has';
+
+CREATE TABLE IF NOT EXISTS spend_by_tag_daily_log {on_cluster}
+(
+    is_mark Bool COMMENT 'True for the row that says that the day was derived, even where it has no calls' CODEC(ZSTD(1)),
+    day Date COMMENT 'The day (UTC) on which the calls started' CODEC(ZSTD(1)),
+    tag_key LowCardinality(String) COMMENT 'The tag; only those of reported_tags are here' CODEC(ZSTD(1)),
+    tag_value String COMMENT 'Its value' CODEC(ZSTD(1)),
+    feature LowCardinality(String) COMMENT 'The product feature that pays; empty means unattributed' CODEC(ZSTD(1)),
+    team LowCardinality(String) COMMENT 'The team that answers for it' CODEC(ZSTD(1)),
+    environment LowCardinality(String) COMMENT 'Where it ran' CODEC(ZSTD(1)),
+    calls Int64 COMMENT 'Calls; corrections are not counted' CODEC(T64, ZSTD(1)),
+    errors Int64 COMMENT 'Calls that failed' CODEC(T64, ZSTD(1)),
+    unpriced_calls Int64 COMMENT 'Calls whose list_cost is unknown, and was not found by a correction either' CODEC(T64, ZSTD(1)),
+    input_tokens Int64 COMMENT 'All input tokens, cached ones and every modality included' CODEC(T64, ZSTD(1)),
+    cache_read_tokens Int64 COMMENT 'The part of input_tokens served from cache' CODEC(T64, ZSTD(1)),
+    output_tokens Int64 COMMENT 'All generated tokens, reasoning and every modality included' CODEC(T64, ZSTD(1)),
+    list_cost Nullable(Decimal(38, 12)) COMMENT 'USD at published prices of the calls that have a price; NULL where none has' CODEC(ZSTD(1)),
+    effective_cost Nullable(Decimal(38, 12)) COMMENT 'USD after negotiated prices, likewise' CODEC(ZSTD(1)),
+    derived_at DateTime64(6, 'UTC') COMMENT 'When this derivation of the day began; only the newest one counts' CODEC(ZSTD(1))
+)
+ENGINE = {replicated}ReplacingMergeTree(derived_at)
+PARTITION BY toYYYYMM(day)
+ORDER BY (is_mark, day, tag_key, tag_value, feature, team, environment)
+COMMENT 'Derivations of spend by tag and day, old ones included: read spend_by_tag_daily instead';
+
+CREATE VIEW IF NOT EXISTS spend_by_tag_daily_due {on_cluster} AS
+SELECT
+    t.day AS day,
+    t.last_touched_at AS touched_at,
+    ifNull(d.last_derived_at, toDateTime64(0, 6, 'UTC')) AS derived_at
+FROM
+(
+    SELECT
+        toDate(n.hour) AS day,
+        max(n.touched_at) AS last_touched_at
+    FROM touched_hours AS n
+    WHERE toDate(n.hour) > (SELECT toDate(s.since) FROM derivable_since AS s)
+    GROUP BY day
+) AS t
+LEFT JOIN
+(
+    SELECT
+        l.day AS day,
+        max(l.derived_at) AS last_derived_at
+    FROM spend_by_tag_daily_log AS l
+    WHERE l.is_mark
+    GROUP BY l.day
+) AS d ON d.day = t.day
+WHERE t.last_touched_at >= ifNull(d.last_derived_at, toDateTime64(0, 6, 'UTC')) - INTERVAL 60 SECOND
+ORDER BY
+    derived_at,
+    day
+LIMIT 7
+COMMENT 'Days to derive next, the longest neglected first';
+
+CREATE VIEW IF NOT EXISTS spend_by_tag_daily_derivation {on_cluster} AS
+SELECT
+    *,
+    now64(6, 'UTC') AS derived_at
+FROM
+(
+    SELECT
+        false AS is_mark,
+        toDate(c.started_at) AS day,
+        tag AS tag_key,
+        c.tags[tag] AS tag_value,
+        c.feature AS feature,
+        c.team AS team,
+        c.environment AS environment,
+        toInt64(countIf(c.correction_id = '')) AS calls,
+        toInt64(countIf(c.correction_id = '' AND c.error_type != '')) AS errors,
+        toInt64(countIf(c.correction_id = '' AND c.list_cost IS NULL)) - sum(c.newly_priced) AS unpriced_calls,
+        sum(c.input_tokens) AS input_tokens,
+        sum(c.cache_read_tokens) AS cache_read_tokens,
+        sum(c.output_tokens) AS output_tokens,
+        sum(c.list_cost) AS list_cost,
+        sum(c.effective_cost) AS effective_cost
+    FROM llm_calls_log AS c
+    FINAL
+    ARRAY JOIN arrayIntersect(mapKeys(c.tags), (SELECT groupArray(toString(r.tag_key)) FROM reported_tags AS r)) AS tag
+    WHERE toStartOfHour(c.started_at) IN
+        (
+            SELECT arrayJoin(arrayMap(number -> toDateTime(due.day, 'UTC') + INTERVAL number HOUR, range(24)))
+            FROM spend_by_tag_daily_due AS due
+        )
+        AND (SELECT count() FROM reported_tags) > 0
+    GROUP BY
+        day,
+        tag_key,
+        tag_value,
+        feature,
+        team,
+        environment
+    UNION ALL
+    SELECT
+        true AS is_mark,
+        due.day AS day,
+        nothing.* EXCEPT (is_mark, day, derived_at)
+    FROM spend_by_tag_daily_due AS due
+    LEFT JOIN
+    (
+        SELECT *
+        FROM spend_by_tag_daily_log
+        WHERE false
+    ) AS nothing ON nothing.day = due.day
+)
+COMMENT 'What tags cost on the due days, as of now: the text that the owner and the refreshed view both run';
+
+CREATE VIEW IF NOT EXISTS spend_by_tag_daily {on_cluster} AS
+SELECT * EXCEPT (is_mark)
+FROM spend_by_tag_daily_log
+FINAL
+WHERE NOT is_mark
+    AND (day, derived_at) IN
+(
+    SELECT
+        l.day,
+        max(l.derived_at)
+    FROM spend_by_tag_daily_log AS l
+    WHERE l.is_mark
+    GROUP BY l.day
+)
+COMMENT 'Spend by the day and the tags that are reported: sum over one tag_key only';
