@@ -44,7 +44,7 @@ WHERE v.database = {database:String}
 GROUP BY view, name
 ORDER BY view, name
 """
-_OVER_CALLS: Final = ("llm_calls", "unattributed", "unpriced")
+_OVER_CALLS: Final = ("llm_calls", "llm_tellings", "unattributed", "unpriced")
 _APPLIED: Final = "SELECT version, name, checksum FROM schema_migrations FINAL ORDER BY version"
 
 

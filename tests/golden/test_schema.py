@@ -31,6 +31,8 @@ READ = {
     "`sum(input_tokens) / sum(measured_calls)`.",
     "spend_by_tag_daily": "Spend by the tags that are named in `llmcost.yaml` (`reported_tags`). A call with two such "
     "tags is in the rows of both: sum over one `tag_key` only.",
+    "llm_tellings": "Every telling of every call, those that do not count too: one call may be told by several spans, and "
+    "`is_retelling` marks those that another one stands for. To look into a trace, not to sum over.",
     "unattributed": "The rows of `llm_calls` without a feature; `call_site` says where in the code to name them.",
     "unpriced": "The calls whose cost is unknown and that no correction has priced; `price_detail` says why.",
     "features": "The catalogue: who answers for a feature, from a day on until the day before `effective_to`.",
@@ -41,7 +43,7 @@ READ = {
     "reported_tags": "The tags that `spend_by_tag_daily` has.",
     "retention": "How long calls are kept, by environment.",
 }
-SAME_AS = {"unattributed": "llm_calls", "unpriced": "llm_calls"}
+SAME_AS = {"llm_tellings": "llm_calls", "unattributed": "llm_calls", "unpriced": "llm_calls"}
 INTRODUCTION = """# The tables
 
 Read the tables below. Behind most of them is one named `…_log` that holds old versions and derivations too.
@@ -56,7 +58,7 @@ def _page(store: Store) -> str:
     for table, about in READ.items():
         parts.append(f"\n## {table}\n\n{about}\n")
         if table in SAME_AS:
-            parts.append(f"\nThe columns are those of `{SAME_AS[table]}`.\n")
+            parts.append(f"\nThe columns of `{SAME_AS[table]}`.\n")
             continue
         rows = store.query(
             "SELECT name, type, comment FROM system.columns "
