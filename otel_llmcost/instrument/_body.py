@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from otel_llmcost.instrument._call import note_fault
 from otel_llmcost.providers.framing import events_in
@@ -29,6 +29,24 @@ HEAD_BYTES: Final = 1024
 _DATA: Final = b"data:"
 _DONE: Final = b"[DONE]"
 """What ends many a stream. Most SDKs read no further and leave the body as it is."""
+
+
+class Reader(Protocol):
+    """Takes the bytes of a response."""
+
+    is_over: bool
+
+    def feed(self, piece: bytes) -> bytes:
+        """Take a piece, and return what the application is to see of it."""
+
+    def end(self, *, is_complete: bool) -> bytes:
+        """Take note that nothing more comes, and return what was held back."""
+
+    def mark_end(self) -> None:
+        """Take note that the body ends now, though `end` comes later."""
+
+    def fail(self, error: BaseException) -> None:
+        """Take note that the body broke off."""
 
 
 class BodyReader:
@@ -233,7 +251,7 @@ def _tail_of(body: bytes) -> Mapping[str, Any] | None:
     return members if isinstance(members, dict) and isinstance(members.get("usage"), dict) else None
 
 
-def watch(response: Any, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
+def watch(response: Any, reader: Reader, later: Callable[[Callable[[], None]], None]) -> None:
     """Have `reader` see the bytes of a response of httpx or httpx2 whose body has not been read.
 
     The response becomes an instance of a subclass of its own class: nothing refers back to it, so an abandoned stream
@@ -257,7 +275,7 @@ def _watched_class(kind: Any) -> Any:
 class Tap:
     """What a watched response holds: the reader, and whether its bytes are being pulled just now."""
 
-    def __init__(self, reader: BodyReader, later: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, reader: Reader, later: Callable[[Callable[[], None]], None]) -> None:
         self.reader = reader
         self.is_pulling = False
         self._is_left = False

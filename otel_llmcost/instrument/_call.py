@@ -91,7 +91,7 @@ class OpenCall:
         self._reading: Reading | None = None
         ctx = context.get_current()
         parent = trace.get_current_span(ctx).get_span_context()
-        said, source = self._attribution(ctx, parent.trace_id)
+        said, source = attribution_of(runtime, ctx, parent.trace_id)
         self._request = current_request(ctx)
         attempt = self._request.next_attempt(asked.model) if self._request else Attempt()
         self._started = time.perf_counter_ns()
@@ -110,7 +110,7 @@ class OpenCall:
             max_output_tokens=asked.max_output_tokens,
             service_tier_requested=asked.service_tier,
             region=asked.region,
-            attribution=self._admitted(said, started_at_ns),
+            attribution=admitted(runtime, said, started_at_ns),
             feature_source=source,
             call_site=call_site(),
             attempt_kind=attempt.kind,
@@ -129,23 +129,6 @@ class OpenCall:
         self.record.trace_id, self.record.span_id = _identity(self._span, parent)
         self._inner_context = concealed(trace.set_span_in_context(self._span, ctx))
         runtime.open_calls[id(self)] = self.finish
-
-    def _attribution(self, ctx: Context, trace_id: int) -> tuple[Attribution, str]:
-        """Return who pays and how the feature was known."""
-        said = current(ctx)
-        if said.feature:
-            return said.over(self._runtime.settings.defaults), "span"
-        said = said.over(self._runtime.settings.defaults)
-        if not said.feature and (origin := running_task() or self._runtime.served.route(trace_id)):
-            said = replace(said, feature=origin)
-        return said, "default" if said.feature else ""
-
-    def _admitted(self, said: Attribution, started_at_ns: int) -> Attribution:
-        feature = self._runtime.features.admit(said.feature, started_at_ns)
-        tenant = self._runtime.tenants.admit(said.tenant, started_at_ns)
-        if feature == said.feature and tenant == said.tenant:
-            return said
-        return replace(said, feature=feature, tenant=tenant)
 
     def _fingerprint(self, asked: Asked) -> None:
         """Note what tells sameness without content; a fault in it costs the hashes and not the call."""
@@ -228,7 +211,7 @@ class OpenCall:
         record = self.record
         self.mark_end()
         if self._reading is not None:
-            _apply(self._reading, record)
+            apply(self._reading, record)
         if self._request is not None and record.error_type:
             self._request.failed(record.error_type)
         attributes = to_attributes(record)
@@ -237,7 +220,31 @@ class OpenCall:
             if record.error_type:
                 self._span.set_status(Status(StatusCode.ERROR, record.error_type))
         self._span.end(record.started_at_ns + record.duration_ns)
-        self._runtime.pipeline.put(record, attributes)
+        self.deliver(attributes)
+
+    def deliver(self, attributes: Mapping[str, Any]) -> None:
+        """Hand the record on to be billed."""
+        self._runtime.pipeline.put(self.record, attributes)
+
+
+def attribution_of(runtime: Runtime, ctx: Context, trace_id: int) -> tuple[Attribution, str]:
+    """Return who pays and how the feature was known."""
+    said = current(ctx)
+    if said.feature:
+        return said.over(runtime.settings.defaults), "span"
+    said = said.over(runtime.settings.defaults)
+    if not said.feature and (origin := running_task() or runtime.served.route(trace_id)):
+        said = replace(said, feature=origin)
+    return said, "default" if said.feature else ""
+
+
+def admitted(runtime: Runtime, said: Attribution, started_at_ns: int) -> Attribution:
+    """Return who pays, features and tenants beyond the day's limit put together."""
+    feature = runtime.features.admit(said.feature, started_at_ns)
+    tenant = runtime.tenants.admit(said.tenant, started_at_ns)
+    if feature == said.feature and tenant == said.tenant:
+        return said
+    return replace(said, feature=feature, tenant=tenant)
 
 
 def _at_start(asked: Asked) -> dict[str, str]:
@@ -265,7 +272,8 @@ def _identity(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
     return trace_id, secrets.token_hex(8)
 
 
-def _apply(reading: Reading, record: LLMCall) -> None:
+def apply(reading: Reading, record: LLMCall) -> None:
+    """Write on a record what an answer tells."""
     if reading.fault:
         warn("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
     record.usage = reading.usage if reading.billed is None else reading.billed

@@ -7,12 +7,13 @@ response. An SDK module of ours says only which paths are calls and how their re
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_llmcost.instrument._body import BodyReader, read_document, watch
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
+from otel_llmcost.instrument._deferred import Deferred
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.providers.reading import Reading
@@ -95,11 +96,13 @@ class Patch(ModulePatch):
         self._places: dict[int, Place] = {}
         self._without_stream_options: set[str] = set()
         self._route = lru_cache(maxsize=512)(self._find_route)
+        self.deferred = Deferred(self.scope)
 
     def remove(self) -> None:
-        """Undo the patch, and forget which hosts refuse `stream_options`."""
+        """Undo the patch, and forget what was learned."""
         super().remove()
         self._without_stream_options.clear()
+        self.deferred = Deferred(self.scope)
 
     def wrap(self, module: Any) -> None:
         """Replace the choke point of both clients."""
@@ -243,14 +246,21 @@ class Patch(ModulePatch):
     def _process_response(self, original: Any) -> Any:
         def process(client: Any, *args: Any, **kwargs: Any) -> Any:
             call = in_progress.get()
-            if isinstance(call, _SDKCall) and call.patch is self:
-                try:
+            try:
+                if isinstance(call, _SDKCall) and call.patch is self:
                     call.see(kwargs["response"], kwargs.get("retries_taken") or 0)
-                except Exception as error:  # noqa: BLE001 - the application's call goes on
-                    note_fault(f"reading an answer of {self.sdk.package}", error)
+                elif call is None and self.is_on:
+                    self._fetched(client, kwargs["response"])
+            except Exception as error:  # noqa: BLE001 - the application's call goes on
+                note_fault(f"reading an answer of {self.sdk.package}", error)
             return original(client, *args, **kwargs)
 
         return process
+
+    def _fetched(self, client: Any, response: Any) -> None:
+        """Read what was not asked by a call of ours, if it answers a call that was made before."""
+        if response.request.method == "GET" and response.status_code < 400:  # noqa: PLR2004 - an error tells nothing
+            self.deferred.see(self._place(client), response)
 
 
 class _SDKCall(OpenCall):
@@ -269,6 +279,8 @@ class _SDKCall(OpenCall):
     """The response whose body is here, until it has been read."""
     _headers: Mapping[str, str] | None = None
     """The headers of the answer, where they tell of the usage."""
+    _in_background: Reading | None = None
+    """What a background response tells so far; whoever fetches it is told the same."""
 
     def __init__(self, patch: Patch, process: runtime.Runtime, tracer: Tracer, asked: Asked) -> None:
         super().__init__(process, tracer, asked, patch.scope)
@@ -307,7 +319,17 @@ class _SDKCall(OpenCall):
         """Note what the answer tells about itself, in its headers too."""
         if self._headers is not None and (complete := self.asked.surface.complete) is not None:
             reading = complete(reading, self._headers)
+        if self.asked.body.get("background") is True and reading.response_id:
+            self._in_background = reading
+            reading = replace(reading, usage=None, billed=None, reported_cost=None)
         super().read(reading, quality)
+
+    def deliver(self, attributes: Mapping[str, Any]) -> None:
+        """Hand the record on; that of a background response under an identity that is not its span's."""
+        if self._in_background is None:
+            super().deliver(attributes)
+        else:
+            self.patch.deferred.asked(self.record, self._in_background)
 
     def _reroute(self, path: str) -> None:
         """Read the answer as that of the path that was really asked; it may tell the region too."""

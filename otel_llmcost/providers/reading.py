@@ -39,6 +39,7 @@ class Reading:
         service_tier: The provider's own word for the tier that served.
         speed: The provider's own word for a faster mode that served.
         region: Where it was processed, where the provider tells.
+        created_at: The Unix second at which the provider began an answer that may be fetched later; None for others.
         finish_reason: Why the answer ended; several are joined by a comma.
         tool_call_count: How many tools the answer asks to call.
         error_type: What the provider calls the error that ended a stream; empty without one.
@@ -53,6 +54,7 @@ class Reading:
     service_tier: str = ""
     speed: str = ""
     region: str = ""
+    created_at: int | None = None
     finish_reason: str = ""
     tool_call_count: int | None = None
     error_type: str = ""

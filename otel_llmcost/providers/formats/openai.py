@@ -156,7 +156,9 @@ def read_responses(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
     told = accent.usage_in(body)
     usage, fault = usage_or_fault(with_tools, told)
     cut, status = section(body, "incomplete_details"), word(body, "status")
+    created_at = body.get("created_at")
     return Reading(
+        created_at=created_at if isinstance(created_at, int) else None,
         model=word(body, "model"),
         response_id=word(body, "id"),
         usage=usage,
