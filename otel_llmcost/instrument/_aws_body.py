@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from otel_llmcost.instrument._call import OpenCall
 
 _CHUNK: Final = b'"bytes"'
-_EXCEPTION: Final = b":exception-type"
+_EXCEPTION: Final = b"\x0f:exception-type\7"
+_LAST_EVENT: Final = b":event-type\7\0\x08metadata"
+"""Headers of frames, with the lengths and types around their names: a model cannot say that, JSON has no such bytes."""
+
+_LAST_CHUNK: Final = b'-invocationMetrics"'
+"""What ends a stream. Some applications read no further, and hold it."""
 
 
 class DocumentReader(BodyReader):
@@ -73,22 +78,24 @@ class FrameReader(BodyReader):
         """Take a piece, and return it."""
         for frame in self._frames.cut(piece):
             chunk_at = frame.find(_CHUNK)
-            if self._kept and not self._is_marked(frame if chunk_at < 0 else _chunk(frame, chunk_at + len(_CHUNK))):
+            event = frame if chunk_at < 0 else _chunk(frame, chunk_at + len(_CHUNK))
+            if self._kept and not self._is_marked(event):
                 self._last = frame
-            else:
-                self._keep(frame)
+                continue
+            self._keep(frame)
+            if _LAST_EVENT in frame or _LAST_CHUNK in event:
+                self.end(is_complete=True)
+            elif _EXCEPTION in frame:
+                self.end(is_complete=False)  # botocore raises it and leaves the stream open
         return piece
 
     def _keep(self, frame: bytes) -> None:
         if not self._kept:
             self._call.first_token()
-        self._last = b""
         if len(self._kept) < MAX_KEPT_EVENTS:
             self._kept.append(frame)
-        else:
-            self._last = frame
-        if _EXCEPTION in frame:
-            self.end(is_complete=False)  # nothing comes after it, and botocore leaves the stream open
+            frame = b""
+        self._last = frame
 
     def _result(self, rest: bytes, *, is_complete: bool) -> tuple[Reading, UsageQuality]:  # noqa: ARG002 - no frame
         surface = self._call.asked.surface

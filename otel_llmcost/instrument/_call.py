@@ -20,6 +20,7 @@ from otel_llmcost import semconv
 from otel_llmcost.attribution import Attempt, concealed, current, current_request
 from otel_llmcost.call import LLMCall, span_name, to_attributes
 from otel_llmcost.instrument._callsite import call_site
+from otel_llmcost.instrument._official import quieting
 from otel_llmcost.telemetry.log import logger, warn
 from otel_llmcost.telemetry.origin import running_task
 from otel_llmcost.usage import UsageQuality
@@ -127,7 +128,7 @@ class OpenCall:
             start_time=started_at_ns,
         )
         self.record.trace_id, self.record.span_id = _identity(self._span, parent)
-        self._inner_context = concealed(trace.set_span_in_context(self._span, ctx))
+        self._inner_context = quieting(concealed(trace.set_span_in_context(self._span, ctx)))
         runtime.open_calls[id(self)] = self.finish
 
     def _fingerprint(self, asked: Asked) -> None:

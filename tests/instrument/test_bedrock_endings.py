@@ -281,6 +281,38 @@ def test_a_stream_whose_counts_had_arrived_is_whole_for_the_bill(telemetry: Tele
     assert (call.usage, call.usage_quality) == (wire.USAGE, UsageQuality.REPORTED)
 
 
+@pytest.mark.parametrize(
+    ("operation", "frames"),
+    [
+        ("converse_stream", wire.converse_frames()),
+        ("invoke_model_with_response_stream", wire.claude_frames()),
+    ],
+)
+def test_a_stream_is_over_at_its_last_event_though_it_is_held(
+    operation: str, frames: list[bytes], telemetry: Telemetry, server: ReplayServer
+) -> None:
+    server.answer_with(wire.stream(frames, chunk_size=5, hang_after=sum(map(len, frames))))
+    client = wire.client(server)
+    said = getattr(client, operation)(**(wire.ASKED if operation.startswith("converse") else wire.INVOKED))
+    events = iter(said.get("stream") or said["body"])
+    assert len([next(events) for _ in frames]) == len(frames)
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality) == (wire.USAGE, UsageQuality.REPORTED)
+
+
+def test_what_a_model_says_ends_no_stream(telemetry: Telemetry, server: ReplayServer) -> None:
+    """Names of events that matter, in its words, and in the input of a tool."""
+    words = 'metadata messageStop "amazon-bedrock-invocationMetrics" :exception-type throttlingException'
+    delta = wire.frame("contentBlockDelta", {"delta": {"text": words}, "contentBlockIndex": 0})
+    tool = wire.frame("contentBlockDelta", {"delta": {"toolUse": {"input": words}}, "contentBlockIndex": 1})
+    begun, *rest = wire.converse_frames()
+    server.answer_with(wire.stream([begun, delta, tool, *rest]))
+    assert len(list(wire.client(server).converse_stream(**wire.ASKED)["stream"])) == len(rest) + 3
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality, call.error_type) == (wire.USAGE, UsageQuality.REPORTED, "")
+    assert (call.finish_reason, call.tool_call_count) == ("tool_use", 1)
+
+
 def test_an_abandoned_stream_is_told_when_it_is_collected(telemetry: Telemetry, server: ReplayServer) -> None:
     frames = wire.claude_frames()
     server.answer_with(wire.stream(frames, hang_after=len(frames[0]) + 10))

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from otel_llmcost.providers.framing import events_in, read_body
+from otel_llmcost.providers.framing import MAX_FRAME_BYTES, Frames, event_in, events_in, read_body
 from otel_llmcost.providers.registry import route_of
 from otel_llmcost.usage import Usage
 
@@ -49,6 +49,22 @@ def test_frames_are_named_by_their_event_and_chunks_are_opened() -> None:
 def test_a_frame_that_was_cut_is_left_out() -> None:
     body = frame("messageStart", b"{}") + frame("metadata", LINES[0])
     assert events_in(body[:-1]) == [{"messageStart": {}}]
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 64, 1000])
+def test_frames_are_cut_out_of_pieces_of_any_size(size: int) -> None:
+    sent = [frame("messageStart", b"{}"), frame("metadata", LINES[1]), frame("x", b"")]
+    body = b"".join(sent)
+    frames = Frames()
+    cut = [found for at in range(0, len(body), size) for found in frames.cut(body[at : at + size])]
+    assert cut == sent
+    assert [event_in(found) for found in cut] == [{"messageStart": {}}, {"metadata": EVENTS[1]}, {"x": None}]
+
+
+@pytest.mark.parametrize("claimed", [0, 16, MAX_FRAME_BYTES + 1])
+def test_what_claims_an_impossible_size_is_no_frame(claimed: int) -> None:
+    whole = frame("messageStart", b"{}")
+    assert Frames().cut(whole + claimed.to_bytes(4, "big") + bytes(40) + whole) == [whole]
 
 
 @pytest.mark.parametrize("body", [b"", b"no", b"\xff\xfe", b"\0" * 40, b"[1, null]", b"data: {", b"[" * 100_000])
