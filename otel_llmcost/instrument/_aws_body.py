@@ -29,8 +29,8 @@ _EXCEPTION: Final = b"\x0f:exception-type\7"
 _LAST_EVENT: Final = b":event-type\7\0\x08metadata"
 """Headers of frames, with the lengths and types around their names: a model cannot say that, JSON has no such bytes."""
 
-_LAST_CHUNK: Final = b'-invocationMetrics"'
-"""What ends a stream. Some applications read no further, and hold it."""
+_LAST_CHUNK: Final = b'"amazon-bedrock-invocationMetrics":'
+"""What the last chunk of InvokeModel holds, as a key. Some applications read no further, and hold the stream."""
 
 
 class DocumentReader(BodyReader):

@@ -313,6 +313,14 @@ def test_what_a_model_says_ends_no_stream(telemetry: Telemetry, server: ReplaySe
     assert (call.finish_reason, call.tool_call_count) == ("tool_use", 1)
 
 
+def test_what_claude_says_ends_no_stream(telemetry: Telemetry, server: ReplayServer) -> None:
+    said = {"type": "text_delta", "text": "amazon-bedrock-invocationMetrics"}
+    begun, *rest = wire.claude_frames()
+    server.answer_with(wire.stream([begun, wire.chunk({"type": "content_block_delta", "delta": said}), *rest]))
+    assert len(list(wire.client(server).invoke_model_with_response_stream(**wire.INVOKED)["body"])) == len(rest) + 2
+    assert telemetry.call().usage == wire.USAGE
+
+
 def test_an_abandoned_stream_is_told_when_it_is_collected(telemetry: Telemetry, server: ReplayServer) -> None:
     frames = wire.claude_frames()
     server.answer_with(wire.stream(frames, hang_after=len(frames[0]) + 10))
