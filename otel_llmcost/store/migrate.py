@@ -14,6 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import StoreRefusedError
+from otel_llmcost.store import preflight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,27 +136,29 @@ def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> 
     """Apply what is pending and return it. A run that was cut short is continued by the next one.
 
     Raises:
-        StoreRefusedError: The server is too old, a file was edited, or the database is ahead of us.
+        StoreRefusedError: The server is too old, a right is missing, a file was edited, the database is ahead of us,
+            has lost a table or holds one that is not ours. Nothing was changed then.
     """
     if engine.version < MINIMUM_VERSION:
         found, wanted = (".".join(map(str, version)) for version in (engine.version, MINIMUM_VERSION))
         msg = f"ClickHouse {found} is too old for the rollups: upgrade the server to {wanted} or later"
         raise StoreRefusedError(msg)
     todo = pending(engine, migrations)
+    preflight.check(engine, migrations[: len(migrations) - len(todo)], todo)
     if not engine.use_database():
         engine.command(layout.render(_CREATE_DATABASE))
         engine.use_database()
     for migration in todo:
         for statement in migration.statements:
             engine.command(statement)
+        if migration is todo[-1]:
+            _comment_views(engine, layout)
         note: dict[str, list[object]] = {
             "version": [migration.version],
             "name": [migration.name],
             "checksum": [migration.checksum],
         }
         engine.insert("schema_migrations", note, {"async_insert": 0})
-    if todo:
-        _comment_views(engine, layout)
     return todo
 
 

@@ -1,0 +1,101 @@
+"""What is looked at before a migration: a fault that is found here is named, and nothing has been changed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.errors import StoreRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from otel_llmcost.store.engine import Engine
+    from otel_llmcost.store.migrate import Migration
+
+_MADE: Final = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW|MATERIALIZED VIEW) (?:IF NOT EXISTS )?(\w+)")
+_DROPPED: Final = re.compile(r"DROP TABLE IF EXISTS (\w+)")
+_COMMENT: Final = re.compile(r"\nCOMMENT '((?:[^'\\]|\\.|'')*)';?$")
+_KIND: Final = {"TABLE": "%MergeTree", "VIEW": "View", "MATERIALIZED VIEW": "MaterializedView"}
+
+_PRESENT: Final = "SELECT name, engine, comment FROM system.tables WHERE database = {database:String}"
+_RIGHTS: Final = "SELECT, INSERT, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, ALTER TABLE, ALTER VIEW"
+
+
+def check(engine: Engine, applied: Sequence[Migration], todo: Sequence[Migration]) -> None:
+    """Refuse a database on which `todo` would fail half-way or change what is not ours.
+
+    Raises:
+        StoreRefusedError: A right is missing, a table that was applied is gone, or a foreign one is in the way.
+    """
+    if todo:
+        _check_rights(engine)
+    rows = engine.query(_PRESENT, {"database": engine.database}).result_rows
+    present = {str(name): (str(kind), str(comment)) for name, kind, comment in rows}
+    _check_nothing_is_gone(engine.database, applied, present)
+    _check_nothing_is_in_the_way(engine.database, todo, present)
+
+
+def _check_rights(engine: Engine) -> None:
+    if engine.embedded:
+        return
+    missing = [
+        right.strip()
+        for right in _RIGHTS.split(",")
+        if not engine.query(f"CHECK GRANT {right} ON {engine.database}.*").result_rows[0][0]
+    ]
+    if missing:
+        msg = (
+            f"this user may not migrate database {engine.database}: it lacks {', '.join(missing)}; "
+            "let a user who may run `llmcost migrate`, or grant them"
+        )
+        raise StoreRefusedError(msg)
+
+
+def _check_nothing_is_gone(database: str, applied: Sequence[Migration], present: Mapping[str, tuple[str, str]]) -> None:
+    if gone := sorted(set(_made_by(applied)) - set(present)):
+        msg = (
+            f"database {database} has had every migration up to {applied[-1].name} and lacks {', '.join(gone)}; "
+            "restore it from a backup, or drop the whole database and begin anew"
+        )
+        raise StoreRefusedError(msg)
+
+
+def _check_nothing_is_in_the_way(
+    database: str, todo: Iterable[Migration], present: Mapping[str, tuple[str, str]]
+) -> None:
+    """Refuse a table of the same name that another program made; what a run of ours left half-way is ours."""
+    for name, statement in _made_by(todo).items():
+        if name not in present:
+            continue
+        kind, comment = present[name]
+        ours = _COMMENT.search(statement)
+        is_ours = kind.endswith(_KIND[_kind_of(statement)].strip("%")) and (ours is None or comment == _plain(ours[1]))
+        if not is_ours:
+            msg = (
+                f"database {database} holds a table {name} that is not ours ({kind}); "
+                "name another database in the DSN, or move that table away"
+            )
+            raise StoreRefusedError(msg)
+
+
+def _made_by(migrations: Iterable[Migration]) -> dict[str, str]:
+    """Return the statement that made each table and view that the migrations leave behind."""
+    made: dict[str, str] = {}
+    for migration in migrations:
+        for statement in migration.statements:
+            if created := _MADE.match(statement):
+                made.setdefault(created[2], statement)
+            elif dropped := _DROPPED.match(statement):
+                made.pop(dropped[1], None)
+    return made
+
+
+def _kind_of(statement: str) -> str:
+    created = _MADE.match(statement)
+    assert created is not None
+    return created[1]
+
+
+def _plain(literal: str) -> str:
+    return literal.replace("''", "'").replace("\\'", "'").replace("\\\\", "\\")

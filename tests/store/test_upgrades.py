@@ -1,0 +1,120 @@
+"""Every earlier schema, with calls in it, becomes today's; what stands in the way is named before anything changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_llmcost.errors import StoreRefusedError
+from otel_llmcost.store import Store, connect, derive, migrate, rows
+from otel_llmcost.store.migrate import Layout
+from tests.store.ledger import many_calls, said_by, truth_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_llmcost.store import PricedCall
+
+VERSIONS = [step.version for step in migrate.load(Layout(database="any", embedded=True, retention_days=400))]
+FIRST_THAT_NOTES_HOURS = 3
+
+
+def migrate_to(store: Store, version: int) -> None:
+    migrate.migrate(store._engine, store._layout, migrate.load(store._layout)[:version])
+    if not store._engine.embedded:
+        for (view,) in store.query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%_log_mv'"
+        ):
+            store._engine.command(f"SYSTEM STOP VIEW {view}")
+
+
+def write_as_then(store: Store, calls: Sequence[PricedCall]) -> None:
+    """Insert as a release of that time did: with the columns that there were."""
+    names = {name for (name,) in store.query("SELECT name FROM system.columns WHERE table = 'llm_calls_log'")}
+    columns = rows.columns_of(calls)
+    store._engine.insert("llm_calls_log", {name: column for name, column in columns.items() if name in names}, {})
+
+
+def derive_as_then(store: Store) -> None:
+    tables = {name for (name,) in store.query("SELECT name FROM system.tables WHERE database = currentDatabase()")}
+    for rollup in derive.ROLLUPS:
+        if f"{rollup}_derivation" in tables:
+            store._engine.command(f"INSERT INTO {rollup}_log SELECT * FROM {rollup}_derivation", derive._ONE_BLOCK)
+
+
+def schema_of(store: Store) -> list[tuple[object, ...]]:
+    sql = """
+        SELECT table, name, type, comment FROM system.columns
+        WHERE database = currentDatabase() AND NOT startsWith(table, '.inner') ORDER BY table, position
+    """
+    return list(store.query(sql))
+
+
+@pytest.mark.parametrize("version", [version for version in VERSIONS if version >= FIRST_THAT_NOTES_HOURS])
+def test_an_earlier_schema_with_calls_in_it_becomes_todays(dsn: str, version: int) -> None:
+    calls = many_calls(120, seed=version)
+    before, after = calls[:80], calls[80:]
+    with connect(dsn) as store:
+        migrate_to(store, version)
+        write_as_then(store, before)
+        derive_as_then(store)
+        assert store.query("SELECT count() FROM llm_calls").rows == ((80,),)
+        assert [step.version for step in store.migrate()] == [later for later in VERSIONS if later > version]
+        assert store.query("SELECT count() FROM llm_calls").rows == ((80,),)
+        store.write(after)
+        store.derive()
+        assert said_by(store) == truth_of(calls)
+        for table in ("spend_daily", "tenant_spend_daily", "prompt_shape_daily"):
+            sums = f"SELECT sum(calls), sum(list_cost) FROM {table}"
+            assert store.query(sums).rows == ((120, truth_of(calls).whole.list_cost),)
+
+
+def test_an_upgraded_schema_is_the_one_that_a_new_database_gets(dsn: str) -> None:
+    with connect(dsn) as store:
+        for version in VERSIONS:
+            migrate_to(store, version)
+        upgraded = schema_of(store)
+        store._engine.command(f"DROP DATABASE {store._engine.database} SYNC")
+        store._engine._has_database = False
+        store._engine._client.database = "default"
+        store.migrate()
+        assert schema_of(store) == upgraded
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "CREATE TABLE llm_calls_log (id UInt64) ENGINE = MergeTree ORDER BY id",
+        "CREATE VIEW spend_hourly AS SELECT 1 AS x",
+        "CREATE TABLE features (name String) ENGINE = MergeTree ORDER BY name",
+    ],
+)
+def test_a_foreign_table_in_the_way_is_refused_and_left_alone(dsn: str, foreign: str) -> None:
+    with connect(dsn) as store:
+        store._engine.command(f"CREATE DATABASE {store._engine.database} ENGINE = Atomic")
+        store._engine.use_database()
+        store._engine.command(foreign)
+        before = schema_of(store)
+        name = foreign.split()[2]
+        with pytest.raises(StoreRefusedError, match=f"holds a table {name} that is not ours .* name another database"):
+            store.migrate()
+        assert schema_of(store) == before
+
+
+def test_a_database_that_lost_a_table_is_refused_by_its_name(store: Store) -> None:
+    store._engine.command("DROP VIEW spend_hourly_due")
+    before = schema_of(store)
+    with pytest.raises(StoreRefusedError, match=r"lacks spend_hourly_due; restore it from a backup"):
+        store.migrate()
+    assert schema_of(store) == before
+
+
+def test_a_user_without_rights_changes_nothing(dsn: str) -> None:
+    """Here as a read-only session, of which a server says that it has none of the rights."""
+    with connect(dsn) as store:
+        store.forbid_writes()
+        with pytest.raises(StoreRefusedError, match=r"(?i)readonly|it lacks INSERT, CREATE TABLE"):
+            store.migrate()
+    with connect(dsn) as store:
+        assert not store._engine.use_database()
