@@ -187,7 +187,7 @@ class BodyReader:
             assert surface.fold is not None
             reading = surface.fold(decoded_events(self._kept))
         else:
-            reading = read_document(self._call, rest)
+            reading = read_document(self._call, rest) if rest or not self._has_begun else Reading()
         is_final = is_complete or bool(reading.finish_reason)
         return reading, UsageQuality.REPORTED if is_final else UsageQuality.PARTIAL
 

@@ -37,6 +37,8 @@ _TELL_UNASKED: Final = frozenset({"cohere", "deepseek", "groq", "mistral_ai", "p
 """Providers whose streams tell their usage in any case, in a chunk that the application is to see."""
 _REWRITING: Final = frozenset({"aws.bedrock", "gcp.vertex_ai"})
 """Providers whose clients ask another path than the one that they are told, with model and region in it."""
+_FRAMES: Final = "amazon.eventstream"
+"""The type of a stream that is kept and decoded as a whole, since its frames are no lines."""
 _REFUSALS: Final = frozenset({400, 422})
 """How a host answers to a field that it does not know: Bad Request, or Unprocessable Content."""
 
@@ -312,7 +314,8 @@ class _SDKCall(OpenCall):
             response.json = self._json
             return
         self.awaits_body = True
-        is_events = "event-stream" in headers.get("content-type", "") or self.asked.is_stream
+        kind = headers.get("content-type", "")
+        is_events = "event-stream" in kind or (self.asked.is_stream and _FRAMES not in kind)
         watch(response, BodyReader(self, is_events=is_events, hides_usage=self.asks_for_usage), self._later)
 
     def read(self, reading: Reading, quality: UsageQuality) -> None:

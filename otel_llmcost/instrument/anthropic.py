@@ -23,6 +23,7 @@ class AnthropicInstrumentor(Instrumentor):
                 "BaseGoogleCloudClient": "gcp.vertex_ai",
                 "BaseFoundryClient": "azure.ai.inference",
             },
+            request_id_headers=("request-id", "x-request-id", "x-amzn-requestid"),
             account_headers=("anthropic-organization-id", "anthropic-workspace-id"),
             # Since 1.14 the SDK makes a span of its own for each call, which would be told, and billed, twice.
             native_span="start_api_call_span",
