@@ -188,6 +188,8 @@ class Intake:
 
     def _turn(self) -> bool:
         """Write one batch of whole segments, and return whether there may be more."""
+        if self.progress.fault:
+            self.store.query("SELECT 1")  # is it back?
         portions, is_more = self._gathered()
         rows = [row for portion in portions for row in portion.rows]
         try:

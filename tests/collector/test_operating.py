@@ -1,0 +1,232 @@
+"""The service as it is operated: settings, certificates, signals, pages, and a store that is away."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import urllib.request
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import grpc
+import pytest
+
+from otel_llmcost.store import connect
+from tests.collector.process import COLLECTOR, Service, environment
+from tests.collector.telling import COST, a_call, call, get, other_spans, post, request_of
+from tests.support import clickhouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from otel_llmcost.store import Rows
+
+OK, UNAVAILABLE = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.fixture
+def dsn(server: clickhouse.Server) -> Iterator[str]:
+    """An empty database on the real server."""
+    dsn = server.dsn(f"test_{uuid.uuid4().hex}")
+    yield dsn
+    with connect(dsn) as store:
+        store._engine.command(f"DROP DATABASE IF EXISTS {store._engine.database} SYNC")
+
+
+def asked(dsn: str, sql: str) -> Rows:
+    with connect(dsn) as store:
+        return store.query(sql)
+
+
+def test_every_fault_of_the_settings_is_named_before_anything_starts(tmp_path: Path) -> None:
+    config = tmp_path / "llmcost.yaml"
+    config.write_text("collector:\n  grpc_endpont: 1:2\n  shutdown_s: soon\nrates:\n  discount: 3\n")
+    variables = {"LLMCOST_DSN": "mysql://x", "LLMCOST_HTTP_ENDPOINT": "nowhere", "LLMCOST_TLS_KEY": "/no/file"}
+    environ = environment(tmp_path / "data", LLMCOST_TOKEN="", **variables)
+    done = subprocess.run(
+        [COLLECTOR, "--config", config], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    said = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert len(said) == 6
+    assert all(line.startswith("llmcost-collector: ") for line in said)
+    assert f"{config}:2: collector.grpc_endpont: is no key; did you mean grpc_endpoint?" in said[0]
+    assert f"{config}:3: collector.shutdown_s: 'soon' is not a number of seconds" in said[1]
+    assert f"{config}:5: rates.discount: is no key" in said[2]
+    assert "LLMCOST_HTTP_ENDPOINT: 'nowhere' is not an endpoint" in said[3]
+    assert "LLMCOST_TLS_KEY: '/no/file' is not a file that can be read" in said[4]
+    assert "scheme 'mysql' is not known" in said[5]
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_embedded_store_has_what_was_taken_after_a_stop(tmp_path: Path) -> None:
+    calls = [a_call() for _ in range(20)]
+    with Service(tmp_path, {}) as service:
+        assert call(service.grpc, request_of(calls[:10])).code is OK
+        assert post(service.http, request_of(calls[10:])).status == 200
+        assert service.end() == 0
+    rows = asked(f"chdb://{tmp_path / 'store'}", "SELECT sum(calls), sum(list_cost) FROM spend_hourly")
+    assert list(rows) == [(20, 20 * Decimal(COST))]
+
+
+@pytest.mark.server
+def test_what_was_acknowledged_survives_a_kill(dsn: str, tmp_path: Path) -> None:
+    calls = [a_call() for _ in range(30)]
+    with Service(tmp_path, {"LLMCOST_DSN": dsn}) as service:
+        for each in calls:
+            assert call(service.grpc, request_of([each])).code is OK
+        service.end(signal.SIGKILL)
+    with Service(tmp_path, {"LLMCOST_DSN": dsn}) as service:
+        assert service.end() == 0
+    assert list(asked(dsn, "SELECT count(), sum(list_cost) FROM llm_calls")) == [(30, 30 * Decimal(COST))]
+
+
+@pytest.mark.server
+def test_what_is_accepted_waits_for_a_store_that_is_away_also_at_the_start(library: Path, tmp_path: Path) -> None:
+    store = clickhouse.Server(tmp_path / "server", library)
+    calls = [a_call() for _ in range(3)]
+    try:
+        with Service(tmp_path / "data", {"LLMCOST_DSN": store.dsn()}) as service:
+            assert post(service.http, request_of([calls[0]])).status == 200
+            ready = get(service.http, "/readyz")
+            assert (ready.status, ready.body[:39]) == (200, b"ready; what is accepted waits: clickhou")
+            store.start()
+            service.line("the store takes calls again")
+            store.kill()
+            assert post(service.http, request_of([calls[1]])).status == 200
+            service.end(signal.SIGKILL)
+        with Service(tmp_path / "data", {"LLMCOST_DSN": store.dsn()}) as service:
+            assert post(service.http, request_of([calls[2]])).status == 200
+            store.start()
+            service.line("the store takes calls again")
+            assert service.end() == 0
+        found = asked(store.dsn(), "SELECT trace_id FROM llm_calls")
+        assert {row[0] for row in found} == {each.trace_id for each in calls}
+    finally:
+        store.stop()
+
+
+def test_an_end_that_leaves_something_over_says_so(tmp_path: Path) -> None:
+    nowhere = {"LLMCOST_DSN": "clickhouse://127.0.0.1:1", "LLMCOST_SHUTDOWN_S": "1"}
+    with Service(tmp_path, nowhere) as service:
+        post(service.http, request_of([a_call()]))
+        assert service.end() == 1
+        assert service.line("stopped")["message"].startswith("stopped; what waits in")
+
+
+@pytest.mark.server
+def test_a_reload_takes_new_rates_or_keeps_the_old_ones_and_says_why(dsn: str, tmp_path: Path) -> None:
+    config = tmp_path / "llmcost.yaml"
+    config.write_text("rates:\n  discounts:\n    - {provider: openai, percent: 10}\n")
+    with Service(tmp_path / "data", {"LLMCOST_DSN": dsn, "LLMCOST_CONFIG": str(config)}) as service:
+        first, second, third = a_call(), a_call(), a_call()
+
+        def effective_cost(each: object) -> object:
+            sql = f"SELECT effective_cost FROM llm_calls WHERE trace_id = '{each.trace_id}'"  # type: ignore[attr-defined]
+            while not (rows := asked(dsn, sql)).rows:
+                pass
+            return rows.rows[0][0]
+
+        post(service.http, request_of([first]))
+        assert effective_cost(first) == Decimal("0.00315")  # 10 % off 0.0035
+        config.write_text(config.read_text().replace("10", "ten"))
+        service.send(signal.SIGHUP)
+        kept = service.line("reload: rates and rules stay as they were")["message"]
+        assert f"{config}:3: rates.discounts[0].percent: 'ten'" in kept
+        post(service.http, request_of([second]))
+        assert effective_cost(second) == Decimal("0.00315")
+        config.write_text(config.read_text().replace("ten", "20"))
+        service.send(signal.SIGHUP)
+        service.line("reload: rate table")
+        post(service.http, request_of([third]))
+        assert effective_cost(third) == Decimal("0.0028")
+
+
+def test_the_metrics_tell_what_came_in_and_what_became_of_it(tmp_path: Path) -> None:
+    with Service(tmp_path, {"LLMCOST_TOKEN": "secret"}) as service:
+        mine = a_call()
+        unknown = a_call(
+            request_model="nobodys", response_model="nobodys", attribution=a_call().attribution.__class__()
+        )
+        for body in (request_of([mine, unknown]), request_of([mine]), other_spans(7)):
+            assert post(service.http, body, authorization="Bearer secret").status == 200
+        assert post(service.http, b"", authorization="Bearer wrong").status == 401
+        while (said := metrics(service.http)).get("llmcost_collector_calls_total", 0) < 3:
+            pass
+        assert said["llmcost_collector_received_total"] == 10
+        assert said["llmcost_collector_telling_total"] == 3
+        assert said["llmcost_collector_calls_duplicate_total"] == 1
+        assert said["llmcost_collector_calls_unpriced_total"] == 1
+        assert said["llmcost_collector_calls_unattributed_total"] == 1
+        assert said["llmcost_collector_requests_total"] == 4
+        assert said["llmcost_collector_insert_duration_seconds_count"] >= 1
+        assert said["llmcost_collector_lag_seconds_count"] >= 1
+        assert {"llmcost_collector_segments_size_bytes", "llmcost_collector_segments_age_seconds"} <= said.keys()
+        assert "llmcost_collector_derivation_lag_seconds" in said
+
+
+def metrics(port: int) -> dict[str, float]:
+    """Return the sum over all labels of each metric."""
+    sums: dict[str, float] = {}
+    for line in get(port, "/metrics").body.decode().splitlines():
+        if not line.startswith("#"):
+            name, value = line.partition("{")[0], line.rpartition(" ")[2]
+            sums[name] = sums.get(name, 0) + float(value)
+    return sums
+
+
+# --- TLS ---
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a certificate of it for 127.0.0.1, and one for a client."""
+    place = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=place, check=True, capture_output=True)
+
+    elliptic = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *elliptic, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=authority", "-days", "2")
+    (place / "names").write_text("subjectAltName=IP:127.0.0.1")
+    for name in ("server", "client"):
+        openssl("req", *elliptic, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
+    return place
+
+
+def test_tls_and_client_certificates(certificates: Path, tmp_path: Path) -> None:
+    files = {name: str(certificates / name) for name in ("server.pem", "server.key", "ca.pem")}
+    said = {
+        "LLMCOST_TLS_CERT": files["server.pem"],
+        "LLMCOST_TLS_KEY": files["server.key"],
+        "LLMCOST_TLS_CLIENT_CA": files["ca.pem"],
+        "LLMCOST_DSN": "clickhouse://127.0.0.1:1",
+        "LLMCOST_SHUTDOWN_S": "0",
+    }
+    root, key, cert = ((certificates / name).read_bytes() for name in ("ca.pem", "client.key", "client.pem"))
+    body = request_of([a_call()])
+    with Service(tmp_path, said) as service:
+        known = grpc.ssl_channel_credentials(root, key, cert)
+        assert call(service.grpc, body, credentials=known).code is OK
+        assert call(service.grpc, body, credentials=grpc.ssl_channel_credentials(root)).code is UNAVAILABLE
+        assert call(service.grpc, body).code is UNAVAILABLE
+        assert https(service.http, body, certificates, "client") == 200
+        with pytest.raises(OSError, match="certificate required|alert|reset|EOF|closed"):
+            https(service.http, body, certificates)
+
+
+def https(port: int, body: bytes, certificates: Path, who: str = "") -> int:
+    """Send a request over HTTPS, as a client with a certificate or without one."""
+    import ssl
+
+    context = ssl.create_default_context(cafile=certificates / "ca.pem")
+    if who:
+        context.load_cert_chain(certificates / f"{who}.pem", certificates / f"{who}.key")
+    headers = {"content-type": "application/x-protobuf"}
+    request = urllib.request.Request(f"https://127.0.0.1:{port}/v1/traces", body, headers)
+    with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+        return int(answer.status)
