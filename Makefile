@@ -64,6 +64,11 @@ types: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+## crash: kill collectors and the store while calls are sent, and compare every sum; ARGS="--seed 7" repeats one
+.PHONY: crash
+crash: $(VENV)/.dev
+	@$(BIN)/python -m tests.collector.crash $(ARGS)
+
 ## dashboards: generate Grafana's dashboards and alert rules from their Python
 .PHONY: dashboards
 dashboards: $(VENV)/.dev

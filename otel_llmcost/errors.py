@@ -14,7 +14,8 @@ LLMCostError
 │   └── CorruptSegmentError    .path .offset .reason
 └── StoreError                 the store cannot be used
     ├── StoreUnreachableError  retryable: try the same again later
-    └── StoreRefusedError      permanent: the same input fails again
+    ├── StoreRefusedError      permanent: the same input fails again
+    └── QueryRefusedError      .code: a query that cannot be answered, or must not be
 """
 
 from __future__ import annotations
@@ -124,3 +125,15 @@ class StoreUnreachableError(StoreError):
 
 class StoreRefusedError(StoreError):
     """Permanent: the store understood the request and refuses it."""
+
+
+class QueryRefusedError(StoreError):
+    """A query that cannot be answered, or must not be.
+
+    Attributes:
+        code: ClickHouse's own number of the error.
+    """
+
+    def __init__(self, code: int, said: str) -> None:
+        self.code = code
+        super().__init__(said)

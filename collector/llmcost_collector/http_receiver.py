@@ -47,7 +47,7 @@ _CODE: Final = {400: 3, 401: 16, 413: 8, 429: 8, 503: 14}
 """The gRPC code that a google.rpc.Status names beside the HTTP status."""
 
 
-class _SlowClientError(Exception):
+class SlowClientError(BadRequestError):
     """The body did not arrive in time, or its sender has gone."""
 
 
@@ -70,11 +70,11 @@ class HttpReceiver:
         path, method = scope["path"], scope["method"]
         if path in self._pages and method in ("GET", "HEAD"):
             status, kind, body = self._pages[path]()
-            await _send(send, status, kind, body)
+            await send_answer(send, status, kind, body)
         elif path not in _SIGNALS and path not in _DROPPED:
-            await _send(send, 404, "text/plain", b"OTLP is taken at /v1/traces and /v1/logs\n")
+            await send_answer(send, 404, "text/plain", b"OTLP is taken at /v1/traces and /v1/logs\n")
         elif method != "POST":
-            await _send(send, 405, "text/plain", b"send OTLP by POST\n", {"allow": "POST"})
+            await send_answer(send, 405, "text/plain", b"send OTLP by POST\n", {"allow": "POST"})
         else:
             await self._export(path, {name.decode("latin-1"): value for name, value in scope["headers"]}, receive, send)
 
@@ -86,41 +86,20 @@ class HttpReceiver:
             reason = "a bearer token is needed, or this one is unknown"
             await self._say(send, kind, self._receiver.refuse("http", Verdict.UNAUTHENTICATED, reason))
         elif kind not in (PROTOBUF, JSON):
-            await _send(send, 415, "text/plain", f"content type {kind!r}: send {PROTOBUF} or {JSON}\n".encode())
+            await send_answer(send, 415, "text/plain", f"content type {kind!r}: send {PROTOBUF} or {JSON}\n".encode())
         elif encoding not in ("", "identity", "gzip"):
-            await _send(send, 415, "text/plain", b"content encoding: send gzip or none\n")
+            await send_answer(send, 415, "text/plain", b"content encoding: send gzip or none\n")
         else:
             try:
-                body = await self._body(said["content-length"], receive)
+                body = await read_body(said["content-length"], receive, max_bytes=self._max_bytes)
                 answer = await self._take(path, body, is_json=kind == JSON, is_gzip=encoding == "gzip")
             except TooLargeError as error:
                 answer = self._receiver.refuse("http", Verdict.TOO_LARGE, str(error))
+            except SlowClientError:
+                return
             except BadRequestError as error:
                 answer = self._receiver.refuse("http", Verdict.BAD, str(error))
-            except _SlowClientError:
-                return
             await self._say(send, kind, answer)
-
-    async def _body(self, length: str, receive: Receive) -> bytes:
-        """Return the whole body, as it was sent."""
-        if length.isdecimal() and int(length) > self._max_bytes:
-            raise too_large(int(length), self._max_bytes)
-        parts: list[bytes] = []
-        held, is_more = 0, True
-        try:
-            async with asyncio.timeout(BODY_WITHIN_S):
-                while is_more:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        raise _SlowClientError
-                    parts.append(message.get("body", b""))
-                    held += len(parts[-1])
-                    if held > self._max_bytes:
-                        raise too_large(held, self._max_bytes)
-                    is_more = message.get("more_body", False)
-        except TimeoutError as error:
-            raise _SlowClientError from error
-        return b"".join(parts)
 
     async def _take(self, path: str, body: bytes, *, is_json: bool, is_gzip: bool) -> Answer:
         if path in _DROPPED:
@@ -145,15 +124,50 @@ class HttpReceiver:
         if status == 401:  # noqa: PLR2004 - unauthorized
             headers["www-authenticate"] = "Bearer"
         if kind == JSON:
-            await _send(send, status, JSON, MessageToJson(message).encode() if message else b"{}", headers)
+            await send_answer(send, status, JSON, MessageToJson(message).encode() if message else b"{}", headers)
         else:
-            await _send(send, status, PROTOBUF, message.SerializeToString() if message else b"", headers)
+            await send_answer(send, status, PROTOBUF, message.SerializeToString() if message else b"", headers)
 
 
 _HEADERS: Final = ("content-type", "content-encoding", "content-length", "authorization")
 
 
-async def _send(send: Send, status: int, kind: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+async def read_body(length: str, receive: Receive, *, max_bytes: int) -> bytes:
+    """Return the whole body of a request, as it was sent.
+
+    Args:
+        length: What its Content-Length says; may be empty.
+        receive: Gives the next piece.
+        max_bytes: It may have.
+
+    Raises:
+        TooLargeError: It has more.
+        SlowClientError: It did not come in time.
+    """
+    if length.isdecimal() and int(length) > max_bytes:
+        raise too_large(int(length), max_bytes)
+    parts: list[bytes] = []
+    held, is_more = 0, True
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while is_more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise SlowClientError
+                parts.append(message.get("body", b""))
+                held += len(parts[-1])
+                if held > max_bytes:
+                    raise too_large(held, max_bytes)
+                is_more = message.get("more_body", False)
+    except TimeoutError as error:
+        raise SlowClientError from error
+    return b"".join(parts)
+
+
+async def send_answer(
+    send: Send, status: int, kind: str, body: bytes, headers: Mapping[str, str] | None = None
+) -> None:
+    """Send an answer whole."""
     told = {"content-type": kind, "content-length": str(len(body)), **(headers or {})}
     pairs = [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})

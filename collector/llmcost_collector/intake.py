@@ -76,7 +76,7 @@ class Progress:
     """How the intake is doing, for whoever shows it.
 
     Attributes:
-        calls: Written since the start; one that the store had already counts too.
+        calls: Written since the start; one that comes again counts again.
         fault: Why nothing is written at the moment; empty while all is well.
     """
 
@@ -106,7 +106,7 @@ class Intake:
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _stop_by_s: float = 0.0
-    _known: dict[Path, int] = field(default_factory=dict)
+    _written: dict[Path, int] = field(default_factory=dict)
     _recent: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
     _underived_s: deque[float] = field(default_factory=deque)
     _next_derivation_s: float = 0.0
@@ -219,15 +219,9 @@ class Intake:
                 source.spool if source.spool.is_ours else source.spool.__enter__()
             )  # until now another one drained it
             for segment in spool.segments(sealed_only=source.is_journal):
-                if segment.is_sealed:
-                    self._known.pop(segment.path.with_suffix(".open"), None)
-                    yield spool, segment
-                    continue
-                # The open segment of a living application: only what has come since the last look.
-                known = self._known.get(segment.path, 0)
-                if len(segment.frames) > known:
-                    self._known[segment.path] = len(segment.frames)
-                    del segment.frames[:known]
+                # Of the segment of a living application what was written at an earlier look is passed over.
+                del segment.frames[: self._written.get(segment.path.with_suffix(""), 0)]
+                if segment.is_sealed or segment.frames:
                     yield spool, segment
 
     def _rows(self, segment: Segment) -> list[PricedCall]:
@@ -278,8 +272,11 @@ class Intake:
                 _log.error("set aside %d calls: %s; kept as %s", len(portion.rows), reason, kept)
 
     def _acknowledge(self, portion: _Portion) -> None:
+        name, written = portion.segment.path.with_suffix(""), self._written
         if not portion.segment.is_sealed:
+            written[name] = written.get(name, 0) + len(portion.segment.frames)
             return
+        written.pop(name, None)
         for fault in portion.segment.faults:
             self.meters.spoiled("corrupt")
             _log.error("set aside: %s; the segment is kept in corrupt/", fault)

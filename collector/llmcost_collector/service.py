@@ -12,8 +12,9 @@ from llmcost_collector.http_receiver import HttpReceiver
 from llmcost_collector.intake import Intake, Progress, Source
 from llmcost_collector.journal import Journal
 from llmcost_collector.metrics import Held, Meters
+from llmcost_collector.query import QueryServer
 from llmcost_collector.receiver import Receiver
-from llmcost_collector.server import HTTP, Servers
+from llmcost_collector.server import HTTP, QUERY, Servers
 from otel_llmcost.config import load_config
 from otel_llmcost.config.collector import settings_of
 from otel_llmcost.config.pricer import load_pricer
@@ -22,6 +23,7 @@ from otel_llmcost.errors import ConfigFileError, LLMCostError
 from otel_llmcost.exporter import default_dsn
 from otel_llmcost.spool import Spool
 from otel_llmcost.store import DEFAULT_RETENTION_DAYS, connect
+from otel_llmcost.store.dsn import DEFAULT_DATABASE, Embedded, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
     from otel_llmcost.config.collector import CollectorSettings
     from otel_llmcost.pricing import Pricer
-    from otel_llmcost.store import Refused, Store
+    from otel_llmcost.store import Reader, Refused, Store
 
 _log: Final = logging.getLogger("llmcost_collector")
 
@@ -81,8 +83,6 @@ def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Set
         ConfigError: Something cannot be used; every fault is named.
         RateTableError: The rate table cannot be used.
     """
-    from otel_llmcost.store.dsn import parse
-
     faults, config = list[str](), None
     try:
         config = load_config(environ, data_dir)
@@ -156,7 +156,10 @@ class Collector:
         )
         pages = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._meters.page}
         http = HttpReceiver(receiver, pages, max_bytes=setup.settings.max_request_bytes)
-        self._servers = Servers(setup.settings, receiver, {HTTP: http})
+        apps: dict[str, object] = {HTTP: http}
+        if isinstance(parse(setup.dsn), Embedded):
+            apps[QUERY] = QueryServer(self._reader, DEFAULT_DATABASE, receiver.lets_in)
+        self._servers = Servers(setup.settings, receiver, apps)
         self.ports = self._servers.ports
         self._draining = threading.Thread(target=self._intake.run, name="llmcost-intake", daemon=True)
 
@@ -176,6 +179,9 @@ class Collector:
         self._journal.start()
         self._draining.start()
         self._servers.start()
+        if QUERY in self.ports:
+            host = self._setup.settings.query_endpoint.host if self._setup.settings.query_endpoint else ""
+            self._intake.store.announce(f"http://{host}:{self.ports[QUERY]}")
         self._state = "ready"
 
     def stop(self) -> bool:
@@ -215,6 +221,9 @@ class Collector:
             store.close()
             raise
         return store
+
+    def _reader(self) -> Reader:
+        return self._intake.store.reader()
 
     def _attributed(self, call: LLMCall) -> LLMCall:
         return call

@@ -61,7 +61,7 @@ def demo(
         forget(place)
     began_ns = time.time_ns()
     run = _run(place)
-    with _hinting_at_fresh(), opened(dsn, place, Pricer(load_rate_table())) as store:
+    with _hinting_at_fresh(), opened(dsn, place, Pricer(load_rate_table()), must_own=True) as store:
         if days:
             _fill(store, days, until_ns=began_ns)
         until_ns = time.time_ns() + _A_SECOND_NS

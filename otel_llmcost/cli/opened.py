@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from otel_llmcost.cli.exits import say
 from otel_llmcost.cli.progress import SlowProgress
@@ -19,15 +20,21 @@ if TYPE_CHECKING:
 
 _NAMED_FAULTS: Final = 5
 
+QUERY_VARIABLE: Final = "LLMCOST_QUERY_ENDPOINT"
+TOKEN_VARIABLE: Final = "LLMCOST_TOKEN"
+
 
 @contextmanager
-def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None) -> Iterator[Store]:
+def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: bool = False) -> Iterator[Store]:
     """Give the store, with all in it that was waiting in the spool.
+
+    Where another process owns the embedded store and answers queries, that one is asked, and takes in the spool itself.
 
     Args:
         dsn: Where it is; empty for the embedded store of the data directory.
         data_dir: Where the spool is.
         pricer: The rates; None for those of this set-up.
+        must_own: Whether an embedded store has to be our own, and its owner is not asked.
 
     Raises:
         ConfigError: The DSN, `llmcost.yaml` or a variable cannot be used.
@@ -37,6 +44,12 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None) -> Iterator[S
     """
     from otel_llmcost.config import load_config
 
+    if not must_own and (owner := asked_elsewhere(dsn, data_dir)):
+        load_config(os.environ, data_dir)
+        with connected(owner, data_dir) as store:
+            store.forbid_writes()
+            yield store
+        return
     if pricer is None and (data_dir / "spool").exists():
         pricer = pricer_of(data_dir)
     elif pricer is None:
@@ -49,11 +62,28 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None) -> Iterator[S
         yield store
 
 
+def asked_elsewhere(dsn: str, data_dir: Path) -> str:
+    """Return the DSN of the process that owns the embedded store and answers queries of others; empty without one.
+
+    Args:
+        dsn: The store; empty for the embedded one of the data directory.
+        data_dir: The data directory.
+    """
+    from otel_llmcost.exporter import default_dsn
+    from otel_llmcost.store import asked_at
+
+    address = os.environ.get(QUERY_VARIABLE, "") if not dsn else ""
+    address = address or asked_at(dsn or default_dsn(data_dir))
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    who = f"llmcost:{quote(token, safe='')}@" if token else ""
+    return f"clickhouse://{who}{address.rpartition('//')[2]}" if address else ""
+
+
 def drain_again(store: Store, data_dir: Path, pricer: Pricer) -> Drained:
     """Bring what waits in the spool into an open store, derive, name what was set aside, and return what was done."""
     from otel_llmcost.drain import Drained
 
-    if not (data_dir / "spool").exists():
+    if store.is_read_only or not (data_dir / "spool").exists():
         return Drained()
     done = drained(store, data_dir, pricer)
     if done.calls:

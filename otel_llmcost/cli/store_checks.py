@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.cli.amounts import count, money, percent, plural
 from otel_llmcost.cli.checks import Finding, State, is_locked
-from otel_llmcost.cli.opened import connected
+from otel_llmcost.cli.opened import asked_elsewhere, connected
 from otel_llmcost.cli.when import window_of
 from otel_llmcost.errors import LLMCostError
 from otel_llmcost.pricing import PriceStatus
@@ -31,13 +31,15 @@ def check_store(dsn: str, data_dir: Path) -> Iterator[Finding]:
     if directory is not None and not directory.exists():
         yield Finding("store", State.NOTE, f"{directory} is not there yet", "the first `llmcost report` makes it")
         return
-    if directory is not None and (directory / "owner.lock").exists() and is_locked(directory / "owner.lock"):
-        owner = (directory / "owner.lock").read_text(encoding="utf-8").strip()
+    owner_dsn = asked_elsewhere(dsn, data_dir)
+    lock = directory / "owner.lock" if directory is not None else None
+    if lock is not None and lock.exists() and is_locked(lock) and not owner_dsn:
+        owner = lock.read_text(encoding="utf-8").partition("\n")[0]
         fact = f"{directory} is in use by process {owner}, so nothing was asked"
         yield Finding("store", State.NOTE, fact, "stop that process to see the shares")
         return
     try:
-        with connected(dsn, data_dir) as store:
+        with connected(owner_dsn or dsn, data_dir) as store:
             yield from _answers_of(store)
     except LLMCostError as error:
         yield Finding("store", State.FIX, str(error), "see docs/cli.md, section Stores")

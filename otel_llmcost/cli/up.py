@@ -1,50 +1,116 @@
-"""`llmcost up`: one process that owns the store, takes in what applications spool, and shows what is being spent."""
+"""`llmcost up`: the collector in the foreground.
 
+It owns the store, takes in what applications spool or send over OTLP, answers queries of other commands, and shows
+what is being spent.
+"""
+
+import logging
+import os
 import signal
+import socket
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from otel_llmcost.cli.options import DataDir, Dsn, Timezone, data_dir_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llmcost_collector.service import Collector, Setup
+
     from otel_llmcost.cli.up_view import View
-    from otel_llmcost.pricing import Pricer
-    from otel_llmcost.store import Store
-
-DERIVING_SHARE: Final = 20
-"""Deriving may take one part in so many of the time."""
-
-LONGEST_WAIT_S: Final = 60.0
-"""How long a store that went away is left alone at most."""
 
 
 def up(
-    interval: Annotated[float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two drains.")] = 2.0,
+    interval: Annotated[float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two looks.")] = 2.0,
     timezone: Timezone = "UTC",
     dsn: Dsn = "",
     data_dir: DataDir = None,
 ) -> None:
-    """Take in what applications spool, price it and show today's spend, until Ctrl-C or SIGTERM.
+    """Take in what applications spool or send over OTLP, price it and show today's spend, until Ctrl-C or SIGTERM.
 
-    As long as it runs it owns the embedded store: no other command can open that.
+    As long as it runs it owns the embedded store; other commands ask it.
     """
+    from llmcost_collector.service import Collector, read_setup
+
     from otel_llmcost.cli.opened import opened, pricer_of
     from otel_llmcost.cli.tables import console
     from otel_llmcost.cli.up_view import Lines, Screen
     from otel_llmcost.cli.when import zone_of
 
     zone_of(timezone)
-    place, stop, out = data_dir_of(data_dir), Stop(), console()
-    pricer = pricer_of(place)
+    place, out = data_dir_of(data_dir), console()
+    setup, pricer = read_setup(os.environ, place, dsn), pricer_of(place)
+    stop = Stop()
     view_of = Screen if out.is_terminal else Lines
-    with opened(dsn, place, pricer) as store, view_of(out, store, place / "spool", timezone) as view:
-        view.show(0)
-        Intake(store, place, pricer).run(stop, interval, view)
+    with _told_by_say(), opened(dsn, place, pricer, must_own=True) as store:
+        collector = Collector(_on_free_ports(setup), store)
+        collector.start()
+        try:
+            with view_of(out, store, place / "spool", timezone) as view:
+                view.show(0)
+                _watch(collector, stop, interval, view)
+        finally:
+            collector.stop()
     out.print("stopped; what applications spool meanwhile waits for the next run")
+
+
+def _watch(collector: "Collector", stop: "Stop", interval_s: float, view: "View") -> None:
+    """Show what came in until told to stop; while the store is away there is nothing to ask it."""
+    from otel_llmcost.errors import StoreUnreachableError
+
+    while not stop.wait(interval_s):
+        if not collector.progress.fault:
+            with suppress(StoreUnreachableError):
+                view.show(collector.progress.calls)
+
+
+def _on_free_ports(setup: "Setup") -> "Setup":
+    """Return the set-up with free ports in place of those that others have, unless they were asked for by name."""
+    from otel_llmcost.cli.exits import say
+    from otel_llmcost.config.collector import CollectorSettings, Endpoint
+
+    usual, settings = CollectorSettings(), setup.settings
+    free: dict[str, Any] = {}
+    for name in ("grpc_endpoint", "http_endpoint"):
+        endpoint: Endpoint | None = getattr(settings, name)
+        if endpoint is not None and endpoint == getattr(usual, name) and _is_taken(endpoint.host, endpoint.port):
+            say(f"{endpoint} is taken by another program, so a free port is used; LLMCOST_{name.upper()} chooses one")
+            free[name] = Endpoint(endpoint.host, 0)
+    return replace(setup, settings=replace(settings, **free))
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+@contextmanager
+def _told_by_say() -> "Iterator[None]":
+    """Write what the collector logs to stderr, as the command writes everything else there."""
+    from otel_llmcost.cli.exits import say
+
+    class Said(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            say(record.getMessage())
+
+    log, handler = logging.getLogger("llmcost_collector"), Said(logging.WARNING)
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = True
 
 
 class Stop:
@@ -70,55 +136,3 @@ class Stop:
 
 
 _GLANCE_S: Final = 0.1
-
-
-@dataclass(slots=True)
-class Intake:
-    """Takes in what applications spool.
-
-    Attributes:
-        store: Where to.
-        place: The data directory with the spool.
-        pricer: The rates.
-        calls: How many calls came in so far.
-        is_stale: Whether calls came in since the last derivation.
-        next_derivation_s: Monotonic seconds before which no other one begins.
-    """
-
-    store: "Store"
-    place: Path
-    pricer: "Pricer"
-    calls: int = 0
-    is_stale: bool = False
-    next_derivation_s: float = 0.0
-
-    def run(self, stop: Stop, interval_s: float, view: "View") -> None:
-        """Take in turn by turn until told to stop; a store that went away is asked again, ever less often."""
-        from otel_llmcost.cli.exits import say
-        from otel_llmcost.errors import SpoolError, StoreUnreachableError
-
-        wait_s = interval_s
-        while not stop.wait(wait_s):
-            try:
-                self._turn()
-                view.show(self.calls)
-                wait_s = interval_s
-            except (StoreUnreachableError, SpoolError) as error:
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-                say(f"{error}; trying again in {wait_s:.0f} s")
-        if self.is_stale:
-            self.store.derive()
-
-    def _turn(self) -> None:
-        from otel_llmcost.cli.opened import drained, say_faults
-
-        if (self.place / "spool").exists():
-            done = drained(self.store, self.place, self.pricer, shows_progress=False)
-            say_faults(done)
-            self.calls += done.calls
-            self.is_stale = self.is_stale or done.calls > 0
-        began_s = time.monotonic()
-        if self.is_stale and began_s >= self.next_derivation_s:
-            self.store.derive()
-            took_s = time.monotonic() - began_s
-            self.is_stale, self.next_derivation_s = False, began_s + DERIVING_SHARE * took_s

@@ -15,16 +15,30 @@ from otel_llmcost.errors import ConfigError
 from otel_llmcost.store import derive as _derive
 from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import migrate as _migrate
+from otel_llmcost.store import owner as _owner
 from otel_llmcost.store import writer as _writer
 from otel_llmcost.store.engine import Engine
 from otel_llmcost.store.migrate import Migration
+from otel_llmcost.store.reader import Answered, Question, Reader
 from otel_llmcost.store.rows import PricedCall, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["DEFAULT_RETENTION_DAYS", "Migration", "PricedCall", "Refused", "Rows", "Store", "connect"]
+__all__ = [
+    "DEFAULT_RETENTION_DAYS",
+    "Answered",
+    "Migration",
+    "PricedCall",
+    "Question",
+    "Reader",
+    "Refused",
+    "Rows",
+    "Store",
+    "asked_at",
+    "connect",
+]
 
 DEFAULT_RETENTION_DAYS = 400
 
@@ -61,6 +75,7 @@ class Store:
 
     Attributes:
         location: The DSN as it may be shown, without a password.
+        is_read_only: Whether `forbid_writes` was called.
         is_embedded: Whether the engine is in this process; then it derives only when told to.
         refused: How many rows were set aside, by kind (see `Refused`).
     """
@@ -75,6 +90,7 @@ class Store:
         on_refused: Callable[[Sequence[Refused]], None] | None,
     ) -> None:
         self.location, self.is_embedded = location, engine.embedded
+        self.is_read_only = False
         self.refused: Counter[str] = Counter()
         self._engine, self._clock_ns, self._on_refused = engine, clock_ns, on_refused
         self._layout = _migrate.Layout(
@@ -137,6 +153,15 @@ class Store:
     def forbid_writes(self) -> None:
         """Answer queries only from here on, for SQL that somebody else wrote; in JSON, decimals are text."""
         self._engine.forbid_writes()
+        self.is_read_only = True
+
+    def reader(self) -> Reader:
+        """Return what answers queries of others, of an embedded engine; it ends with the store."""
+        return Reader(self._engine.directory)
+
+    def announce(self, address: str) -> None:
+        """Tell other processes of this machine where the owner of an embedded store answers queries."""
+        _owner.announce(self._engine.directory, address)
 
     def close(self) -> None:
         """End the connection; an embedded store gives up its directory."""
@@ -151,6 +176,12 @@ class Store:
     ) -> None:
         """Close."""
         self.close()
+
+
+def asked_at(dsn: str) -> str:
+    """Return where another process that owns the embedded store of a DSN answers queries; empty where none does."""
+    target = _dsn.parse(dsn)
+    return _owner.asked_at(target.directory) if isinstance(target, _dsn.Embedded) else ""
 
 
 def connect(

@@ -145,6 +145,12 @@ class Engine:
             raise StoreError(msg) from exc
 
     @property
+    def directory(self) -> str:
+        """The directory of an embedded engine, as the engine knows it."""
+        assert self._owned is not None
+        return self._owned
+
+    @property
     def version(self) -> tuple[int, int]:
         """The engine's year and release, such as (26, 9)."""
         year, release, *_ = str(self._client.server_version).split(".")

@@ -66,6 +66,42 @@ def release(directory: str) -> None:
                         os.close(held.descriptor)
 
 
+def announce(directory: str, address: str) -> None:
+    """Tell other processes where this one, which owns `directory`, answers queries; an empty address takes it back."""
+    with _guard:
+        for held in _held:
+            if held.directory == directory and held.descriptor >= 0:
+                told = f"{os.getpid()}\n{address}\n".encode()
+                os.pwrite(held.descriptor, told, 0)
+                os.ftruncate(held.descriptor, len(told))
+
+
+def asked_at(directory: str) -> str:
+    """Return where another process that owns `directory` answers queries; empty where none does."""
+    if directory == MEMORY:
+        return ""
+    with _guard:
+        if any(held.directory == os.path.realpath(directory) for held in _held):
+            return ""
+    try:
+        with (Path(directory) / "owner.lock").open("rb") as file:
+            if _is_free(file.fileno()):
+                return ""
+            lines = file.read(4096).decode().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return lines[1] if len(lines) > 1 else ""
+
+
+def _is_free(descriptor: int) -> bool:
+    """Tell whether nobody holds the lock of a file; a lock that this takes ends with the descriptor."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _lock(directory: Path) -> int:
     """Return the descriptor that holds the lock; closing it, or the end of the process, gives the lock back."""
     path = directory / "owner.lock"
@@ -93,6 +129,6 @@ def _lock(directory: Path) -> int:
 
 
 def _read_owner(descriptor: int) -> str:
-    with suppress(OSError, ValueError):
-        return str(int(os.pread(descriptor, 32, 0)))
+    with suppress(OSError, ValueError, IndexError):
+        return str(int(os.pread(descriptor, 4096, 0).splitlines()[0]))
     return "(unknown)"

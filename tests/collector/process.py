@@ -10,7 +10,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +35,19 @@ class Service:
     log: list[dict[str, Any]] = field(default_factory=list)
     ports: dict[str, int] = field(default_factory=dict)
     process: subprocess.Popen[str] | None = None
+    spawned_at: int = 0
     _reader: threading.Thread | None = None
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def start(self) -> Service:
+    def start(self) -> Self:
         """Start, and return once it answers."""
+        self.spawn()
+        self.ports = self.line("ready", after=self.spawned_at)["ports"]
+        return self
+
+    def spawn(self) -> None:
+        """Start, and do not wait for it."""
+        self.spawned_at = len(self.log)
         self.process = subprocess.Popen(
             [COLLECTOR],
             env=environment(self.data_dir, **self.said),
@@ -49,8 +57,6 @@ class Service:
         )
         self._reader = threading.Thread(target=self._read, args=(self.process,), daemon=True)
         self._reader.start()
-        self.ports = self.line("ready")["ports"]
-        return self
 
     @property
     def grpc(self) -> int:
@@ -93,7 +99,7 @@ class Service:
             self._reader.join(DEADLINE_S)
         return code
 
-    def __enter__(self) -> Service:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -142,7 +142,8 @@ def test_up_takes_calls_in_owns_the_store_and_ends_well(tmp_path: Path) -> None:
     spool(tmp_path, CALLS[:10])
     with running("up", "--interval", "0.1", data_dir=tmp_path) as up:
         assert " in 10 calls, 1 unpriced" in line_of(up)
-        refused = llmcost("report", data_dir=tmp_path)
+        assert llmcost("report", "--format", "json", data_dir=tmp_path).json["total"]["calls"] == 10
+        refused = llmcost("up", data_dir=tmp_path)
         assert (refused.code, f"is in use by process {up.pid}" in refused.error) == (3, True)
         spool(tmp_path, CALLS[10:])
         assert "30 calls in so far" in line_of(up)
