@@ -117,7 +117,8 @@ $(VENV)/.demo: $(PINS) | $(BIN)/python
 $(OLDEST)/.test: $(PINS) constraints-oldest.txt | $(OLDEST)/bin/python
 	@echo 'Installing the oldest SDKs into $(OLDEST)'
 	@awk -F== 'NR == FNR { old[$$1] } NR == FNR || !($$1 in old)' constraints-oldest.txt constraints.txt > $(OLDEST)/constraints.txt
-	@$(OLDEST)/bin/python $(PIP_INSTALL) -c $(OLDEST)/constraints.txt -e '.[test]' openai anthropic boto3 aiobotocore
+	@$(OLDEST)/bin/python $(PIP_INSTALL) -c $(OLDEST)/constraints.txt -e '.[test]' openai anthropic boto3 aiobotocore \
+	  google-genai ollama
 	@touch $@
 
 # Only the JSON file inside it is read, so that its many requirements stay away.

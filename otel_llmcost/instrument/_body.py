@@ -27,6 +27,7 @@ MAX_KEPT_EVENTS: Final = 1_000
 TAIL_BYTES: Final = 4 * 1024
 HEAD_BYTES: Final = 1024
 _DATA: Final = b"data:"
+_USAGE: Final = ("usage", "usageMetadata")
 _DONE: Final = b"[DONE]"
 """What ends many a stream. Most SDKs read no further and leave the body as it is."""
 
@@ -155,7 +156,9 @@ class BodyReader:
         if payload.strip() == _DONE:
             self._is_done = True
             return
-        if (not self._kept or self._is_marked(line)) and len(self._kept) < MAX_KEPT_EVENTS:
+        if not self._kept or self._is_marked(line):
+            if len(self._kept) == MAX_KEPT_EVENTS:
+                self._kept.pop()  # the last event is worth more than the last but one: totals run
             self._kept.append(payload)
 
     def _shown(self, piece: bytes) -> bytes:
@@ -181,15 +184,48 @@ class BodyReader:
     # --- the end ---
 
     def _result(self, rest: bytes, *, is_complete: bool) -> tuple[Reading, UsageQuality]:
-        surface = self._call.asked.surface
-        if self._is_events:
-            self._keep(rest)
-            assert surface.fold is not None
-            reading = surface.fold(decoded_events(self._kept))
-        else:
+        if not self._is_events:
             reading = read_document(self._call, rest) if rest or not self._has_begun else Reading()
+            return self._judged(reading, is_complete=is_complete)
+        self._keep(rest)
+        return self._folded(decoded_events(self._kept), is_complete=is_complete)
+
+    def _folded(self, events: list[Mapping[str, Any]], *, is_complete: bool) -> tuple[Reading, UsageQuality]:
+        fold = self._call.asked.surface.fold
+        assert fold is not None
+        return self._judged(fold(events), is_complete=is_complete)
+
+    def _judged(self, reading: Reading, *, is_complete: bool) -> tuple[Reading, UsageQuality]:
         is_final = is_complete or bool(reading.finish_reason)
         return reading, UsageQuality.REPORTED if is_final else UsageQuality.PARTIAL
+
+
+class EventReader(BodyReader):
+    """Takes the events of a stream that the SDK has decoded already."""
+
+    def __init__(self, call: OpenCall) -> None:
+        super().__init__(call, is_events=True)
+        self._events: list[Mapping[str, Any]] = []
+        self._essence = call.asked.surface.essence
+
+    def see(self, event: object) -> None:
+        """Take an event."""
+        try:
+            self._take(event)
+        except Exception as error:  # noqa: BLE001 - the application's stream goes on
+            note_fault("reading an event", error)
+
+    def _take(self, event: object) -> None:
+        if not self._has_begun:
+            self._begin(b"")
+        if not isinstance(event, dict):
+            return
+        if len(self._events) == MAX_KEPT_EVENTS:
+            self._events.pop()
+        self._events.append(self._essence(event) if self._essence else event)
+
+    def _result(self, rest: bytes, *, is_complete: bool) -> tuple[Reading, UsageQuality]:  # noqa: ARG002 - none
+        return self._folded(self._events, is_complete=is_complete)
 
 
 def _without_null_usage(lines: bytes) -> bytes:
@@ -237,9 +273,9 @@ def _may_tell(body: bytes) -> bool:
 
 
 def _tail_of(body: bytes) -> Mapping[str, Any] | None:
-    """Return the members around a long `data` array, without decoding the array; None if that fails."""
+    """Return the members around a long array of numbers, without decoding the array; None if that fails."""
     tail = body[-TAIL_BYTES:]
-    start = tail.rfind(b"]")
+    start = tail.rfind(b"]", 0, max(tail.find(b'"usage'), 0))
     comma = tail.find(b",", start)
     if start < 0 or comma < 0:
         return None
@@ -248,7 +284,26 @@ def _tail_of(body: bytes) -> Mapping[str, Any] | None:
         members = json.loads(head + tail[comma + 1 :] if head.endswith((b"{", b",")) else b"{" + tail[comma + 1 :])
     except ValueError:
         return None
-    return members if isinstance(members, dict) and isinstance(members.get("usage"), dict) else None
+    is_whole = isinstance(members, dict) and any(isinstance(members.get(key), dict) for key in _USAGE)
+    return members if is_whole else None
+
+
+def sent_bytes(response: Any) -> int | None:
+    """Return the size of the body that was sent; None where it was streamed, or the transport does not say.
+
+    Args:
+        response: Of httpx or httpx2, of requests, or of aiohttp, bare or wrapped by google-auth.
+    """
+    request: Any = getattr(response, "request", None)
+    try:
+        body = request.content if hasattr(request, "content") else getattr(request, "body", None)
+    except Exception:  # noqa: BLE001 - RequestNotRead of httpx or httpx2: it was streamed
+        return None
+    if body is not None:
+        return len(body)
+    info = getattr(getattr(response, "_response", response), "request_info", None)
+    size = info.headers.get("content-length") if info is not None else None
+    return int(size) if size else None
 
 
 def watch(response: Any, reader: Reader, later: Callable[[Callable[[], None]], None]) -> None:

@@ -16,6 +16,7 @@ from opentelemetry import trace
 
 from otel_llmcost import semconv
 from otel_llmcost.instrument._call import in_progress, note_fault
+from otel_llmcost.telemetry.log import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ class ModulePatch:
         self.tracer = trace.get_tracer(*self.scope, tracer_provider, semconv.SCHEMA_URL)
         for name in self._modules:
             if name in sys.modules:
-                self.wrap(sys.modules[name])
+                self._imported(sys.modules[name])
             elif name not in self._awaited:
                 self._awaited.add(name)
                 wrapt.register_post_import_hook(self._imported, name)
@@ -82,13 +83,22 @@ class ModulePatch:
     def replace(self, owner: Any, name: str, around: Callable[[Any], Any]) -> None:
         """Put a plain function in the place of another: half the work of a proxy, on a path that every call takes."""
         original = owner.__dict__[name]
-        ours = functools.wraps(original)(around(original))
+        function = original.__func__ if isinstance(original, classmethod) else original
+        ours: Any = functools.wraps(function)(around(function))
+        if isinstance(original, classmethod):
+            ours = classmethod(ours)
         setattr(owner, name, ours)
         self._replaced.append((owner, name, original, ours))
 
     def _imported(self, module: Any) -> None:
-        if self.is_on:
+        """Patch a module. One that looks unlike any release we know is left alone, and its import succeeds."""
+        if not self.is_on:
+            return
+        try:
             self.wrap(module)
+        except Exception as error:  # noqa: BLE001 - the application's import goes on
+            warn("calls of %s are not recorded: %s: %s", self.package, type(error).__name__, error)
+            self.remove()
 
     # --- the frame ---
 
@@ -147,7 +157,10 @@ class ModulePatch:
     def _begun(
         self, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> OpenCall | None:
-        """Return the call that begins here. Inside a call of ours there is none: the outer one tells it."""
+        """Return the call that begins here; None where there is none, or our own code fails.
+
+        Inside a call of ours no other one begins: the outer one tells it.
+        """
         if not self.is_on or in_progress.get() is not None:
             return None
         try:

@@ -24,6 +24,8 @@ INSTRUMENTORS: Final = {
     "groq": ("groq", "GroqInstrumentor"),
     "together": ("together", "TogetherInstrumentor"),
     "cerebras": ("cerebras", "CerebrasInstrumentor"),
+    "google_genai": ("google.genai", "GoogleGenAIInstrumentor"),
+    "ollama": ("ollama", "OllamaInstrumentor"),
 }
 """Our module → the package that it instruments, and its instrumentor."""
 
@@ -37,7 +39,7 @@ def instrument(tracer_provider: Any = None) -> None:
     runtime.started(tracer_provider)
     off = disabled(os.environ)
     for name, (package, _) in INSTRUMENTORS.items():
-        if name not in off and importlib.util.find_spec(package) is not None:
+        if name not in off and _is_installed(package):
             instrumentor = instrumentor_of(name)
             if not instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.instrument(tracer_provider=tracer_provider)
@@ -50,6 +52,13 @@ def uninstrument() -> None:
         if instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.uninstrument()
     runtime.stop()
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # of a package inside another one that is missing itself
+        return False
 
 
 def instrumentor_of(name: str) -> BaseInstrumentor:

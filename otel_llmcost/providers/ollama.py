@@ -8,6 +8,7 @@ recorded exchanges.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.providers.formats import openai
@@ -69,7 +70,8 @@ _CHAT: Final = Surface(
 
 SURFACES: Final = openai.surfaces() | {
     "/api/chat": _CHAT,
-    "/api/generate": _CHAT,
-    "/api/embed": Surface(operation="embeddings", read=read_answer, tail=True),
+    "/api/generate": replace(_CHAT, operation="text_completion"),
+    "/api/embed": Surface(operation="embeddings", read=read_answer),
+    "/api/embeddings": Surface(operation="embeddings", read=read_answer),
 }
 """How each path of the API is read, by its ending."""

@@ -71,6 +71,8 @@ class Surface:
         fold: Reads the events of a stream, in order: the first one, and those that hold one of `marks`.
         marks: An event with none of these bytes in it cannot matter.
         is_asked_for_usage: Whether a stream tells its usage only where `stream_options` asks for it.
+        essence: Returns a copy of what `fold` reads of an event, without the content; None where an event is small,
+            and nobody changes it.
         tail: Whether `read` needs only what stands behind a long answer's data, such as embeddings.
         complete: Adds what the HTTP headers tell, their names in lower case; None where they tell nothing.
     """
@@ -80,6 +82,7 @@ class Surface:
     fold: Callable[[Sequence[Mapping[str, Any]]], Reading] | None = None
     marks: tuple[bytes, ...] = ()
     is_asked_for_usage: bool = False
+    essence: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     tail: bool = field(default=False)
     complete: Callable[[Reading, Mapping[str, str]], Reading] | None = None
 
@@ -181,7 +184,7 @@ def spelled(of: Mapping[str, Any] | None, key: str) -> str:
 def error_in(event: Mapping[str, Any]) -> str:
     """Return what a provider calls the error that an event or answer tells of; empty without one."""
     error = section(event, "error")
-    return (word(error, "type") or word(error, "code") or "error") if error else ""
+    return (word(error, "type") or word(error, "status") or word(error, "code") or "error") if error else ""
 
 
 def first_error(events: Iterable[Mapping[str, Any]]) -> str:

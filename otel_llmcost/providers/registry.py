@@ -88,7 +88,11 @@ class Route:
     region: str = ""
 
 
-_MODEL: Final = re.compile(r"/(?:model|deployments)/(?P<model>[^/]+)/|/models/(?P<google>[^/]+):[A-Za-z]+$")
+_MODEL: Final = re.compile(
+    r"/(?:model|deployments)/(?P<model>[^/]+)/"
+    r"|/models/(?P<google>[^/]+):[A-Za-z]+$"
+    r"|/(?P<tuned>(?:tunedModels|endpoints)/[^/]+):[A-Za-z]+$"
+)
 _REGION: Final = re.compile(r"/locations/([^/]+)/")
 _CONTINUED: Final = re.compile(r"(?<=/conversations)/[^/]+(?:/restart)?$")
 """A conversation of Mistral that goes on answers as one that begins."""
@@ -111,7 +115,7 @@ def route_of(provider: str, path: str) -> Route | None:
     model, region = _MODEL.search(path), _REGION.search(path)
     return Route(
         surface=surfaces[ending],
-        model=unquote(model["model"] or model["google"]) if model else "",
+        model=unquote(next(filter(None, model.groups()))) if model else "",
         region=unquote(region[1]) if region else "",
     )
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.providers.formats import anthropic, google, openai
-from otel_llmcost.providers.reading import Reading, Surface, count, error_in, objects, section, word
-from otel_llmcost.usage import Usage
+from otel_llmcost.providers.reading import Reading, Surface, section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,23 +28,10 @@ def fold_raw(events: Sequence[Mapping[str, Any]]) -> Reading:
     return openai.fold_chat(events) if is_openai else anthropic.fold_message(events)
 
 
-def read_predictions(body: Mapping[str, Any]) -> Reading:
-    """Return what a list of predictions tells: the tokens of embeddings, or how many images there are."""
-    predictions = objects(body, "predictions")
-    embeddings = [found for each in predictions if (found := section(each, "embeddings"))]
-    images = sum(word(each, "mimeType").startswith("image/") for each in predictions)
-    try:
-        tokens = sum(count(section(each, "statistics"), "token_count") for each in embeddings)
-    except InvalidUsageError as error:
-        return Reading(fault=str(error))
-    usage = Usage(input_tokens=tokens, image=images) if embeddings or images else None
-    return Reading(usage=usage, error_type=error_in(body))
-
-
 def read_any(body: Mapping[str, Any]) -> Reading:
     """Return what an answer tells, by its shape."""
     if "predictions" in body:
-        return read_predictions(body)
+        return google.read_predictions(body)
     if "choices" in body:
         return openai.read_chat(body)
     if any(key in (section(body, "usage") or body) for key in anthropic.COUNTS):
@@ -62,7 +47,6 @@ SURFACES: Final = (
     | {
         ":rawPredict": _RAW,
         ":streamRawPredict": _RAW,
-        ":predict": Surface(operation="embeddings", read=read_predictions),
     }
 )
 """How each path of the API is read, by its ending."""

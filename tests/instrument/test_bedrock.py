@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import otel_llmcost
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument import bedrock_wire as wire
-from tests.instrument.test_recordings import _told, _told_by_span
+from tests.instrument.expectations import told_by_record, told_by_span
 from tests.support.replay import Recording, json_answer, recordings
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_a_recorded_exchange_is_told_as_aws_billed_it(
     expected = {key: value for key, value in (recording.expected or {}).items() if value is not None}
     if expected:
         assert call.usage_quality is UsageQuality.REPORTED
-        for told in (_told(call), _told_by_span(dict(span.attributes or {}))):
+        for told in (told_by_record(call), told_by_span(dict(span.attributes or {}))):
             assert {key: told[key] for key in expected} == expected
 
 

@@ -14,7 +14,7 @@ import pytest
 import otel_llmcost
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
-from tests.instrument.test_recordings import _told_by_span
+from tests.instrument.expectations import told_by_span
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
 
 with warnings.catch_warnings():
@@ -234,7 +234,7 @@ def test_a_recorded_exchange_is_told_as_the_provider_bills_it(
     (span,) = telemetry.spans()
     billed = _billed(recording)
     assert (call.usage.input_tokens, call.usage.output_tokens, call.usage.request) == billed
-    told, said = _told_by_span(dict(span.attributes or {})), recording.expected or {}
+    told, said = told_by_span(dict(span.attributes or {})), recording.expected or {}
     assert (told["input"], told["output"]) == billed[:2]
     assert said.get("response_id") in (None, call.response_id)
     assert told["response_id"] == call.response_id

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 import otel_llmcost
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
-from tests.instrument.test_recordings import _told, _told_by_span
+from tests.instrument.expectations import told_by_record, told_by_span
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
 
 try:
@@ -222,8 +222,8 @@ def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
     call = telemetry.call()
     (span,) = telemetry.spans()
     expected = {key: value for key, value in recording.expected.items() if value is not None}
-    assert {key: _told(call)[key] for key in expected} == expected
-    told = _told_by_span(dict(span.attributes or {}))
+    assert {key: told_by_record(call)[key] for key in expected} == expected
+    told = told_by_span(dict(span.attributes or {}))
     assert {key: told[key] for key in expected} == expected
 
 

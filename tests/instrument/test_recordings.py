@@ -7,51 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from otel_llmcost import semconv
+from tests.instrument.expectations import assert_told_as_expected
 from tests.support.replay import Recording, recordings
 
 if TYPE_CHECKING:
-    from otel_llmcost.call import LLMCall
     from tests.instrument.conftest import Telemetry
     from tests.support.replay import ReplayServer
 
 _ALL, _WHY_NONE = recordings("openai", "anthropic")
 _PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/messages")
 RECORDINGS = [recording for recording in _ALL if recording.path in _PATHS]
-
-
-def _told(call: LLMCall) -> dict[str, Any]:
-    usage = call.usage
-    assert usage is not None
-    return {
-        "model": call.response_model,
-        "response_id": call.response_id,
-        "input": usage.input_tokens,
-        "cache_read": usage.cache_read_tokens,
-        "cache_write_5m": usage.cache_write_5m_tokens,
-        "cache_write_1h": usage.cache_write_1h_tokens,
-        "output": usage.output_tokens,
-        "reasoning": usage.reasoning_tokens,
-        "service_tier": call.service_tier,
-        "web_search": usage.web_search,
-    }
-
-
-def _told_by_span(attributes: dict[str, Any]) -> dict[str, Any]:
-    written = attributes.get(semconv.GEN_AI_USAGE_CACHE_WRITE, 0)
-    for_an_hour = attributes.get(semconv.USAGE_ATTRIBUTES["cache_write_1h_tokens"], 0)
-    return {
-        "model": attributes.get(semconv.GEN_AI_RESPONSE_MODEL),
-        "response_id": attributes.get(semconv.GEN_AI_RESPONSE_ID),
-        "input": attributes.get(semconv.USAGE_ATTRIBUTES["input_tokens"]),
-        "cache_read": attributes.get(semconv.USAGE_ATTRIBUTES["cache_read_tokens"]),
-        "cache_write_5m": written - for_an_hour,
-        "cache_write_1h": for_an_hour,
-        "output": attributes.get(semconv.USAGE_ATTRIBUTES["output_tokens"]),
-        "reasoning": attributes.get(semconv.USAGE_ATTRIBUTES["reasoning_tokens"]),
-        "service_tier": attributes.get(semconv.SERVICE_TIER),
-        "web_search": attributes.get(semconv.USAGE_ATTRIBUTES["web_search"], 0),
-    }
 
 
 def _create(client: Any, recording: Recording) -> Any:
@@ -112,15 +77,7 @@ def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
         asyncio.run(_run_async(recording, server.url))
     else:
         _run(recording, server.url)
-    (span,) = telemetry.spans()
     if recording.request.get("background"):  # it is told by whoever fetches its answer
         assert telemetry.calls() == []
         return
-    call = telemetry.call()
-    assert f"{span.context.trace_id:032x}/{span.context.span_id:016x}" == f"{call.trace_id}/{call.span_id}"
-    expected = {key: value for key, value in (recording.expected or {}).items() if value is not None}
-    if expected:
-        told = _told(call)
-        assert {key: told[key] for key in expected} == expected
-        told = _told_by_span(dict(span.attributes or {}))
-        assert {key: told[key] for key in expected} == expected
+    assert_told_as_expected(recording, telemetry)

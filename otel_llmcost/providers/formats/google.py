@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.providers.reading import (
     Reading,
     Surface,
@@ -106,6 +107,29 @@ def fold_content(events: Sequence[Mapping[str, Any]]) -> Reading:
     return _reading(whole, candidates, first_error(events))
 
 
+def essence_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what `fold_content` reads of an event, without what was generated.
+
+    It shares no object with the event from which a key may be taken: older SDKs take out what they do not know.
+    """
+    kept = {key: _copy(event[key]) for key in _READ_OF_EVENT if key in event}
+    kept["candidates"] = [_essence_of_candidate(each) for each in objects(event, "candidates")]
+    return kept
+
+
+def _essence_of_candidate(candidate: Mapping[str, Any]) -> Mapping[str, Any]:
+    kept: dict[str, Any] = {key: _copy(candidate[key]) for key in _READ_OF_CANDIDATE if key in candidate}
+    parts = objects(section(candidate, "content"), "parts")
+    calls = [part for part in parts if section(part, "functionCall") is not None]
+    if calls:
+        kept["content"] = {"parts": [{"functionCall": {}} for _ in calls]}
+    return kept
+
+
+def _copy(value: object) -> object:
+    return dict(value) if isinstance(value, dict) else value
+
+
 def _reading(body: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], error: str = "") -> Reading:
     model = word(body, "modelVersion")
     searches = _searches(model, [found for each in candidates if (found := section(each, "groundingMetadata"))])
@@ -147,6 +171,28 @@ def read_embedding(body: Mapping[str, Any]) -> Reading:
     return Reading(usage=usage, error_type=error_in(body), fault=fault)
 
 
+def read_predictions(body: Mapping[str, Any]) -> Reading:
+    """Return what a list of predictions tells: the tokens of embeddings, or how many images there are."""
+    predictions = objects(body, "predictions")
+    embeddings = [found for each in predictions if (found := section(each, "embeddings"))]
+    images = sum(word(each, "mimeType").startswith("image/") for each in predictions)
+    try:
+        tokens = sum(count(section(each, "statistics"), "token_count") for each in embeddings)
+    except InvalidUsageError as error:
+        return Reading(fault=str(error))
+    usage = Usage(input_tokens=tokens, image=images) if embeddings or images else None
+    return Reading(usage=usage, error_type=error_in(body))
+
+
+def with_tier(reading: Reading, headers: Mapping[str, str]) -> Reading:
+    """Add the tier that served, which only a header tells of some answers.
+
+    Source: Gemini API docs, "Priority inference"; checked 2026-11-22.
+    """
+    tier = headers.get("x-gemini-service-tier")
+    return replace(reading, service_tier=tier) if tier and not reading.service_tier else reading
+
+
 def read_any(body: Mapping[str, Any]) -> Reading:
     """Return what an answer tells, by its shape; a line of a batch's results holds it under `response`."""
     if inner := section(body, "response"):
@@ -157,13 +203,27 @@ def read_any(body: Mapping[str, Any]) -> Reading:
     return read_content({"usageMetadata": body} if is_bare else body)
 
 
-_CONTENT: Final = Surface(operation="generate_content", read=read_content, fold=fold_content)
-_EMBEDDING: Final = Surface(operation="embeddings", read=read_embedding)
+_READ_OF_EVENT: Final = ("modelVersion", "responseId", "usageMetadata", "error")
+_READ_OF_CANDIDATE: Final = ("finishReason", "groundingMetadata")
+_CONTENT: Final = Surface(
+    operation="generate_content",
+    read=read_content,
+    fold=fold_content,
+    marks=(b'"usageMetadata"', b'"finishReason"', b'"functionCall"', b'"groundingMetadata"', b'"error"'),
+    essence=essence_of,
+    complete=with_tier,
+)
+_EMBEDDING: Final = Surface(operation="embeddings", read=read_embedding, tail=True)
+
+EMBEDDED: Final = Surface(operation="embeddings", read=read_predictions)
+IMAGES: Final = Surface(operation="image_generation", read=read_predictions)
+"""`predict`, by what it is asked for, which its path does not tell."""
 
 SURFACES: Final = {
     ":generateContent": _CONTENT,
     ":streamGenerateContent": _CONTENT,
     ":embedContent": _EMBEDDING,
     ":batchEmbedContents": _EMBEDDING,
+    ":predict": EMBEDDED,
 }
 """How each method of the API is read, by the ending of its path."""

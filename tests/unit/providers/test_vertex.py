@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from otel_llmcost.providers.formats.google import read_predictions
 from otel_llmcost.providers.registry import route_of
-from otel_llmcost.providers.vertex import fold_raw, read_any, read_predictions, read_raw
+from otel_llmcost.providers.vertex import fold_raw, read_any, read_raw
 from otel_llmcost.usage import Usage
 
 
