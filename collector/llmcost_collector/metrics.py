@@ -74,6 +74,9 @@ class Meters:
         self._duplicates = meter.create_counter(
             f"{_PREFIX}calls.duplicate", "1", "Calls that were written shortly before"
         )
+        self._overflow = meter.create_counter(
+            f"{_PREFIX}calls.overflow", "1", "Calls whose feature or tenant was one too many for its day"
+        )
         self._faults = meter.create_counter(
             f"{_PREFIX}store.faults", "1", "Writes that failed, by kind; they are repeated"
         )
@@ -137,6 +140,10 @@ class Meters:
     def spoiled(self, reason: str, count: int = 1) -> None:
         """Count what could not be read when it was drained."""
         self._rejected.add(count, {"reason": reason})
+
+    def overflowed(self) -> None:
+        """Count a call whose feature or tenant was one too many for its day."""
+        self._overflow.add(1)
 
     def failed(self, kind: str) -> None:
         """Count a write that failed and is repeated."""

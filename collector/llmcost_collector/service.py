@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from llmcost_collector.http_receiver import HttpReceiver
@@ -15,6 +15,7 @@ from llmcost_collector.metrics import Held, Meters
 from llmcost_collector.query import QueryServer
 from llmcost_collector.receiver import Receiver
 from llmcost_collector.server import HTTP, QUERY, Servers
+from otel_llmcost.attribution import DailyCap
 from otel_llmcost.config import load_config
 from otel_llmcost.config.collector import settings_of
 from otel_llmcost.config.pricer import load_pricer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
     from otel_llmcost.config.collector import CollectorSettings
     from otel_llmcost.pricing import Pricer
+    from otel_llmcost.rules import Rules
     from otel_llmcost.store import Reader, Refused, Store
 
 _log: Final = logging.getLogger("llmcost_collector")
@@ -40,15 +42,17 @@ _MEASURED_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Reloadable:
     """What may change while the collector runs.
 
     Attributes:
         pricer: The rates.
+        attribution: Who pays where a call does not say so.
         tokens: The bearer tokens that are let in.
     """
 
     pricer: Pricer
+    attribution: Rules
     tokens: tuple[str, ...]
 
 
@@ -68,7 +72,7 @@ class Setup:
     data_dir: Path
     dsn: str
     settings: CollectorSettings
-    rules: Rules
+    rules: Reloadable
 
 
 def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Setup:
@@ -102,8 +106,8 @@ def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Set
     return Setup(environ, data_dir, dsn, settings, _read_rules(environ, data_dir, settings))
 
 
-def _read_rules(environ: Mapping[str, str], data_dir: Path, settings: CollectorSettings) -> Rules:
-    return Rules(load_pricer(environ, data_dir), _tokens(settings))
+def _read_rules(environ: Mapping[str, str], data_dir: Path, settings: CollectorSettings) -> Reloadable:
+    return Reloadable(load_pricer(environ, data_dir), load_config(environ, data_dir).rules, _tokens(settings))
 
 
 def _tokens(settings: CollectorSettings) -> tuple[str, ...]:
@@ -135,6 +139,8 @@ class Collector:
         self._setup, self._rules = setup, setup.rules
         self._given = store
         self._state = "starting"
+        self._features = DailyCap(setup.settings.max_features, "feature_overflow")
+        self._tenants = DailyCap(setup.settings.max_tenants, "tenant_overflow")
         self._held, self._held_at_s = Held(), 0.0
         journal_dir = setup.data_dir / "wal"
         keep = setup.settings.wal_max_bytes
@@ -226,6 +232,14 @@ class Collector:
         return self._intake.store.reader()
 
     def _attributed(self, call: LLMCall) -> LLMCall:
+        """Fill in who pays, and hold features and tenants within their number a day."""
+        self._rules.attribution.attribute(call)
+        who = call.attribution
+        feature = self._features.admit(who.feature, call.started_at_ns)
+        tenant = self._tenants.admit(who.tenant, call.started_at_ns)
+        if feature is not who.feature or tenant is not who.tenant:
+            self._meters.overflowed()
+            call.attribution = replace(who, feature=feature, tenant=tenant)
         return call
 
     def _keep_refused(self, rows: Sequence[Refused]) -> None:

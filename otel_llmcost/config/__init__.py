@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.errors import ConfigError
+from otel_llmcost.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,11 +28,13 @@ class Config:
         path: The file; None where there is none.
         overlay: Its `rates`; None where it says nothing of them.
         collector: Its `collector`, for `config.collector.settings_of`.
+        rules: Its `attribution`; none where it says nothing of it.
     """
 
     path: Path | None = None
     overlay: Overlay | None = None
     collector: Mapping[str, Any] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
 
 
 def load_config(environ: Mapping[str, str], data_dir: Path) -> Config:
@@ -77,13 +80,15 @@ def parse_config(content: bytes, path: Path) -> Config:
     except ModuleNotFoundError as exc:
         msg = f"{path}: reading it needs PyYAML: pip install 'otel-llmcost[cli]'"
         raise ConfigError(msg) from exc
+    from otel_llmcost.config.attribution import read_attribution
     from otel_llmcost.config.collector import read_collector
     from otel_llmcost.config.rates import read_rates
 
     faults = Faults(path)
     top = read_yaml(content, faults)
-    sections = top.fields(("collector", "rates")) if top else {}
+    sections = top.fields(("attribution", "collector", "rates")) if top else {}
     overlay = read_rates(sections["rates"]) if "rates" in sections else None
     collector = read_collector(sections["collector"]) if "collector" in sections else {}
+    rules = read_attribution(sections["attribution"]) if "attribution" in sections else Rules()
     faults.raise_if_any()
-    return Config(path, overlay, collector)
+    return Config(path, overlay, collector, rules)

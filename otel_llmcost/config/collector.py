@@ -50,6 +50,8 @@ class CollectorSettings:
         max_request_bytes: Of one request, decompressed.
         wal_max_bytes: What may wait on disk for the store.
         shutdown_s: Seconds within which a stopped collector writes what waits.
+        max_features: Distinct features a day, of all applications together; further ones become `__overflow__`.
+        max_tenants: Likewise tenants.
     """
 
     grpc_endpoint: Endpoint | None = Endpoint("127.0.0.1", 4317)
@@ -63,6 +65,8 @@ class CollectorSettings:
     max_request_bytes: int = 16 * MIB
     wal_max_bytes: int = 10 * 1024 * MIB
     shutdown_s: float = 20.0
+    max_features: int = 1_000
+    max_tenants: int = 10_000
 
 
 def _endpoint(text: str) -> Endpoint | None:
@@ -74,14 +78,14 @@ def _endpoint(text: str) -> Endpoint | None:
     return Endpoint(parts.hostname, parts.port)
 
 
-def _bytes(text: str) -> int:
+def _count(text: str) -> int:
     if (count := int(text.replace("_", ""))) < 1:
         raise ValueError(text)
     return count
 
 
 def _request_bytes(text: str) -> int:
-    if (count := _bytes(text)) > 60 * MIB:
+    if (count := _count(text)) > 60 * MIB:
         raise ValueError(text)
     return count
 
@@ -111,8 +115,10 @@ _SETTINGS: Final[dict[str, tuple[Callable[[str], Any], str]]] = {
     "token_file": (_file, _FILE),
     "token": (str, "a token"),
     "max_request_bytes": (_request_bytes, "a number of bytes from 1 to 62914560"),
-    "wal_max_bytes": (_bytes, _COUNT),
+    "wal_max_bytes": (_count, _COUNT),
     "shutdown_s": (_seconds, "a number of seconds from 0 to 3600"),
+    "max_features": (_count, "a number above 0"),
+    "max_tenants": (_count, "a number above 0"),
 }
 _IN_FILE: Final = tuple(name for name in _SETTINGS if name != "token")  # a secret stands in no file of settings
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
+from otel_llmcost.attribution import NOBODY
 from otel_llmcost.store import connect
 from tests.collector.process import COLLECTOR, Service, environment
 from tests.collector.telling import COST, a_call, call, get, other_spans, post, request_of
@@ -147,9 +148,7 @@ def test_a_reload_takes_new_rates_or_keeps_the_old_ones_and_says_why(dsn: str, t
 def test_the_metrics_tell_what_came_in_and_what_became_of_it(tmp_path: Path) -> None:
     with Service(tmp_path, {"LLMCOST_TOKEN": "secret"}) as service:
         mine = a_call()
-        unknown = a_call(
-            request_model="nobodys", response_model="nobodys", attribution=a_call().attribution.__class__()
-        )
+        unknown = a_call(request_model="nobodys", response_model="nobodys", attribution=NOBODY)
         for body in (request_of([mine, unknown]), request_of([mine]), other_spans(7)):
             assert post(service.http, body, authorization="Bearer secret").status == 200
         assert post(service.http, b"", authorization="Bearer wrong").status == 401
@@ -230,3 +229,21 @@ def https(port: int, body: bytes, certificates: Path, who: str = "") -> int:
     request = urllib.request.Request(f"https://127.0.0.1:{port}/v1/traces", body, headers)
     with urllib.request.urlopen(request, context=context, timeout=30) as answer:
         return int(answer.status)
+
+
+def test_rules_name_who_pays_and_features_are_held_within_their_number(tmp_path: Path) -> None:
+    config = tmp_path / "llmcost.yaml"
+    config.write_text("attribution:\n- {match: {service_name: shop}, feature: basket, team: growth}\n")
+    said = {"LLMCOST_CONFIG": str(config), "LLMCOST_MAX_FEATURES": "1"}
+    with Service(tmp_path / "data", said) as service:
+        silent, telling = a_call(attribution=NOBODY), a_call()
+        assert call(service.grpc, request_of([silent])).code is OK
+        assert call(service.grpc, request_of([telling])).code is OK
+        assert service.end() == 0
+    rows = asked(
+        f"chdb://{tmp_path / 'data' / 'store'}", "SELECT trace_id, feature, team, feature_source FROM llm_calls"
+    )
+    assert {row[0]: row[1:] for row in rows} == {
+        silent.trace_id: ("basket", "growth", "rule"),
+        telling.trace_id: ("__overflow__", "growth", ""),
+    }
