@@ -21,12 +21,13 @@ class Instrumentor(BaseInstrumentor):
     Attributes:
         name: The name of the module of ours, by which it can be disabled.
         requires: The oldest release that works. There is no newest: a missing release would silently go unbilled.
-        patch: What is done.
+        patch: What is done; also is done besides.
     """
 
     name: ClassVar[str]
     requires: ClassVar[str]
     patch: ClassVar[ModulePatch]
+    also: ClassVar[tuple[ModulePatch, ...]] = ()
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return the oldest release that works."""
@@ -41,12 +42,14 @@ class Instrumentor(BaseInstrumentor):
         """
         if self.name in disabled(os.environ):
             return
-        self.patch.request_hook = kwargs.get("request_hook")
-        self.patch.response_hook = kwargs.get("response_hook")
-        self.patch.apply(kwargs.get("tracer_provider"))
+        for patch in (self.patch, *self.also):
+            patch.request_hook = kwargs.get("request_hook")
+            patch.response_hook = kwargs.get("response_hook")
+            patch.apply(kwargs.get("tracer_provider"))
 
     def _uninstrument(self, **kwargs: Any) -> None:  # noqa: ARG002 - the signature is OpenTelemetry's
-        self.patch.remove()
+        for patch in (self.patch, *self.also):
+            patch.remove()
 
 
 def disabled(environ: Mapping[str, str]) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otel_llmcost.instrument._instrumentor import Instrumentor
+from otel_llmcost.instrument._realtime import RealtimePatch
 from otel_llmcost.instrument._stainless import SDK, Patch
 
 
@@ -25,3 +26,4 @@ class OpenAIInstrumentor(Instrumentor):
             account_headers=("openai-organization", "openai-project"),
         )
     )
+    also = (RealtimePatch(),)
