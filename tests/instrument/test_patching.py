@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import otel_llmcost
 from otel_llmcost import attribution, feature
 from otel_llmcost.attribution import current
+from otel_llmcost.instrument._patch import ModulePatch
 from tests.instrument import wire
 from tests.instrument.test_surfaces import ASKED, ASKED_MESSAGE
 from tests.support.replay import json_answer
@@ -189,3 +191,20 @@ def test_a_gateways_own_header_can_be_named(tmp_path: Path, monkeypatch: pytest.
         assert (said.feature, said.tenant, said.tags) == ("chat", "acme", (("seat", "7"),))
     finally:
         otel_llmcost.uninstrument()
+
+
+def test_an_sdk_that_looks_unlike_any_we_know_is_left_alone_and_can_be_imported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Unlike(ModulePatch):
+        def wrap(self, module: Any) -> None:
+            self.replace(module, "dumps", lambda original: original)
+            self.replace(module, "no_such_function", lambda original: original)
+
+    before = json.dumps
+    patch = Unlike("unlike", "json")
+    patch.apply()
+    assert (json.dumps, patch.is_on) == (before, False)
+    assert [record.getMessage() for record in caplog.records] == [
+        "calls of unlike are not recorded: KeyError: 'no_such_function'"
+    ]
