@@ -15,6 +15,7 @@ from otel_llmcost.cli.migrate import migrate
 from otel_llmcost.cli.price import price
 from otel_llmcost.cli.rates import rates
 from otel_llmcost.cli.report import report
+from otel_llmcost.cli.reprice import reprice
 from otel_llmcost.cli.sql import sql
 from otel_llmcost.cli.tail import tail
 from otel_llmcost.cli.up import up
@@ -32,7 +33,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, up, report, tail, sql, price, migrate, doctor):
+for _command in (demo, up, report, tail, sql, price, reprice, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
 

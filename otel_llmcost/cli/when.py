@@ -24,7 +24,9 @@ _DAYS_AGO: Final = {"today": 0, "yesterday": 1}
 _EXAMPLES: Final = "write a duration such as 30m, 24h or 7d, a date such as 2026-11-01, or today, yesterday, now"
 
 
-def window_of(since: str, until: str, *, timezone: str, now_ns: int) -> Window:
+def window_of(
+    since: str, until: str, *, timezone: str, now_ns: int, names: tuple[str, str] = ("--since", "--until")
+) -> Window:
     """Return the window that two texts name.
 
     Args:
@@ -32,15 +34,16 @@ def window_of(since: str, until: str, *, timezone: str, now_ns: int) -> Window:
         until: The first moment after the window, likewise.
         timezone: An IANA zone: where days begin, and of times without an offset.
         now_ns: The present, in Unix nanoseconds.
+        names: What the two options are called.
 
     Raises:
         ConfigError: One of them cannot be read, or the window is empty.
     """
     zone = zone_of(timezone)
-    begin = _moment("--since", since, zone, now_ns)
-    end = _moment("--until", until, zone, now_ns)
+    begin = _moment(names[0], since, zone, now_ns)
+    end = _moment(names[1], until, zone, now_ns)
     if begin >= end:
-        msg = f"--since {since} is not before --until {until}; give an earlier --since"
+        msg = f"{names[0]} {since} is not before {names[1]} {until}; give an earlier {names[0]}"
         raise ConfigError(msg)
     return Window(since_ns=begin, until_ns=end, timezone=timezone)
 

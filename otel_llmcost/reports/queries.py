@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def rows_of(
-    store: Store, name: str, parameters: Mapping[str, object], *, keys: str | None = None
+    store: Store, name: str, parameters: Mapping[str, object], *, keys: str = "", condition: str = "true"
 ) -> list[dict[str, Any]]:
     """Return the rows of the query `queries/<name>.sql`, each by its column names.
 
@@ -25,9 +25,10 @@ def rows_of(
         name: The file without its suffix.
         parameters: The values of its `{name:Type}` parameters.
         keys: SQL expressions of ours for its `{keys}`, where it has one. Never anything that a user wrote.
+        condition: The same for its `{condition}`.
     """
-    text = _text_of(name)
-    return store.query(text if keys is None else text.replace("{keys}", keys), parameters).dicts()
+    text = _text_of(name).replace("{keys}", keys).replace("{condition}", condition)
+    return store.query(text, parameters).dicts()
 
 
 def cost_of(value: Decimal | None) -> PicoUSD | None:

@@ -9,7 +9,7 @@ from otel_llmcost.call import LLMCall
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.pricing.overlay import WHERE
 from otel_llmcost.pricing.pricer import KIND
-from otel_llmcost.reports.queries import rows_of
+from otel_llmcost.reports.queries import cost_of, rows_of
 from otel_llmcost.reports.window import Window
 from otel_llmcost.usage import FIELDS, Usage
 
@@ -67,16 +67,18 @@ def repriced(store: Store, window: Window, old: Pricer, new: Pricer) -> Mapping[
 
 def _calls(store: Store, window: Window) -> Iterator[LLMCall]:
     for row in rows_of(store, "calls_to_price", window.parameters()):
-        yield _call(row)
+        yield call_of(row)
 
 
-def _call(row: Mapping[str, Any]) -> LLMCall:
+def call_of(row: Mapping[str, Any]) -> LLMCall:
+    """Return as much of a call as decides what it costs, from a row of `calls_to_price`."""
     counts = {name: int(row[name]) for name in FIELDS}
     return LLMCall(
-        trace_id="",
-        span_id="",
+        trace_id=row["trace_id"],
+        span_id=row["span_id"],
         started_at_ns=int(row["started_at_ns"]),
         usage=None if row["usage_quality"] == "missing" else Usage(**counts),
         is_batch=bool(row["is_batch"]),
+        reported_cost=cost_of(row["reported_cost"]),
         **{name: row[name] for name in _FIELDS if name != "is_batch"},
     )

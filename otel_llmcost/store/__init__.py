@@ -9,26 +9,30 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Self
 
 from otel_llmcost.errors import ConfigError
+from otel_llmcost.store import corrections as _corrections
 from otel_llmcost.store import derive as _derive
 from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import owner as _owner
 from otel_llmcost.store import writer as _writer
+from otel_llmcost.store.corrections import Correction
 from otel_llmcost.store.engine import Engine
 from otel_llmcost.store.migrate import Migration
 from otel_llmcost.store.reader import Answered, Question, Reader
 from otel_llmcost.store.rows import PricedCall, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
 __all__ = [
     "DEFAULT_RETENTION_DAYS",
     "Answered",
+    "Correction",
     "Migration",
     "PricedCall",
     "Question",
@@ -41,6 +45,7 @@ __all__ = [
 ]
 
 DEFAULT_RETENTION_DAYS = 400
+_TOUCH: Final = "INSERT INTO touched_hours SELECT arrayJoin({hours:Array(DateTime('UTC'))}), now('UTC')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,16 @@ class Store:
     def derived_ago_s(self) -> float:
         """Return how many seconds ago the newest derivation began, of the rollup that was derived longest ago."""
         return _derive.derived_ago_s(self._engine)
+
+    def correct(self, corrections: Sequence[Correction]) -> int:
+        """Post corrections of calls of the store and return how many; one that is there already does no harm."""
+        return _corrections.post(self._engine, corrections, now_ns=self._clock_ns())
+
+    def touch(self, hours_ns: Iterable[int]) -> None:
+        """Have the hours that begin at these Unix nanoseconds derived anew, however they are now."""
+        hours = [datetime.fromtimestamp(hour // 10**9, UTC) for hour in sorted(set(hours_ns))]
+        if hours:
+            self._engine.command(_TOUCH, parameters={"hours": hours})
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Rows:
         """Return the rows of a query.

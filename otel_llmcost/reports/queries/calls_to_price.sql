@@ -1,6 +1,9 @@
--- Everything that decides what the calls of a window cost.
+-- Everything that decides what the calls of a window cost, and what they cost now, corrections included.
 SELECT
     toUnixTimestamp64Nano(c.started_at) AS started_at_ns,
+    c.trace_id AS trace_id,
+    c.span_id AS span_id,
+    c.team AS team,
     c.provider AS provider,
     c.request_model AS request_model,
     c.response_model AS response_model,
@@ -38,8 +41,30 @@ SELECT
     c.audio_second AS audio_second,
     c.image AS image,
     c.page AS page,
-    c.request AS request
+    c.request AS request,
+    c.reported_cost AS reported_cost,
+    a.corrections AS corrections,
+    if(c.list_cost IS NULL AND a.newly_priced <= 0, NULL, ifNull(c.list_cost, 0) + ifNull(a.list_cost, 0)) AS list_cost,
+    if(c.effective_cost IS NULL AND a.effective_cost IS NULL, NULL, ifNull(c.effective_cost, 0) + ifNull(a.effective_cost, 0)) AS effective_cost
 FROM llm_calls AS c
+LEFT JOIN
+(
+    SELECT
+        k.trace_id AS trace_id,
+        k.span_id AS span_id,
+        count() AS corrections,
+        sum(k.newly_priced) AS newly_priced,
+        sum(k.list_cost) AS list_cost,
+        sum(k.effective_cost) AS effective_cost
+    FROM llm_calls AS k
+    WHERE k.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
+        AND k.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
+        AND k.correction_id != ''
+    GROUP BY
+        trace_id,
+        span_id
+) AS a ON a.trace_id = c.trace_id AND a.span_id = c.span_id
 WHERE c.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
     AND c.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
-    AND c.correction_id = '';
+    AND c.correction_id = ''
+    AND {condition};

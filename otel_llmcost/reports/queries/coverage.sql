@@ -2,7 +2,7 @@
 SELECT
     countIf(c.correction_id = '') AS calls,
     countIf(c.correction_id = '' AND c.error_type != '') AS errors,
-    countIf(c.correction_id = '' AND c.list_cost IS NULL) AS unpriced_calls,
+    countIf(c.correction_id = '' AND c.list_cost IS NULL) - sum(c.newly_priced) AS unpriced_calls,
     countIf(c.correction_id = '' AND c.feature != '') AS named_calls,
     sum(c.input_tokens) AS input_tokens,
     sum(c.cache_read_tokens) AS cache_read_tokens,

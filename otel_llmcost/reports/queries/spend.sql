@@ -4,7 +4,7 @@ SELECT
     [{keys}] AS keys,
     countIf(c.correction_id = '') AS calls,
     countIf(c.correction_id = '' AND c.error_type != '') AS errors,
-    countIf(c.correction_id = '' AND c.list_cost IS NULL) AS unpriced_calls,
+    countIf(c.correction_id = '' AND c.list_cost IS NULL) - sum(c.newly_priced) AS unpriced_calls,
     sum(c.input_tokens) AS input_tokens,
     sum(c.cache_read_tokens) AS cache_read_tokens,
     sum(c.output_tokens) AS output_tokens,

@@ -5,11 +5,9 @@ SELECT
     if(c.response_model = '', c.request_model, c.response_model) AS model,
     any(c.price_detail) AS detail,
     count() AS calls
-FROM llm_calls AS c
+FROM unpriced AS c
 WHERE c.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
     AND c.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
-    AND c.correction_id = ''
-    AND c.list_cost IS NULL
 GROUP BY
     price_status,
     provider,

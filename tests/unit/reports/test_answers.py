@@ -172,5 +172,5 @@ def test_each_kind_of_incident_is_found(store: Store, kind: str, said: dict[str,
 
 def test_every_query_is_asked_by_somebody() -> None:
     files = {entry.name.removesuffix(".sql") for entry in (resources.files(reports) / "queries").iterdir()}
-    asked = {"spend", "coverage", "unnamed_sites", "unpriced_reasons", "newest_calls", "calls_to_price"}
+    asked = {"spend", "coverage", "unnamed_sites", "unpriced_reasons", "newest_calls", "calls_to_price", "busy_hours"}
     assert files == {*asked, *KINDS}

@@ -1,0 +1,182 @@
+"""Corrections post exactly what calls cost more or less, once, and change no call."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_llmcost.attribution import Attribution
+from otel_llmcost.call import LLMCall
+from otel_llmcost.ledger.reprice import Difference, reprice
+from otel_llmcost.pricing import Pricer
+from otel_llmcost.reports import dimension_of
+from otel_llmcost.reports.window import Window
+from otel_llmcost.store import PricedCall
+from otel_llmcost.usage import Usage, UsageQuality
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO
+from tests.unit.pricing.tables import card, model, table_of
+
+if TYPE_CHECKING:
+    from otel_llmcost.store import Store
+
+OLD = Pricer(table_of(model("a", "m", card({"input": "2"})), model("a", "gone", card({"input": "1"}))))
+NEW = Pricer(table_of(model("a", "m", card({"input": "3"})), model("a", "new", card({"input": "5"}))))
+WINDOW = Window(since_ns=MIDNIGHT_NS - 48 * HOUR_NS, until_ns=MIDNIGHT_NS + 24 * HOUR_NS)
+LEDGER = """
+    SELECT span_id, toUnixTimestamp64Nano(started_at), correction_id, correction_reason, input_tokens, list_cost,
+           newly_priced, price_status, rate_table_version
+    FROM llm_calls ORDER BY started_at, span_id, correction_id
+"""
+
+
+def call(number: int, name: str, *, team: str = "growth", at_ns: int = MIDNIGHT_NS, **said: Any) -> PricedCall:
+    """A call of 1,000 input tokens, priced by the old table."""
+    told = LLMCall(
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        started_at_ns=at_ns + number,
+        provider="a",
+        request_model=name,
+        usage=Usage(input_tokens=1_000),
+        usage_quality=UsageQuality.REPORTED,
+        attribution=Attribution(team=team, feature="search"),
+        **said,
+    )
+    return PricedCall(call=told, pricing=OLD.price(told), received_at_ns=NOW_NS)
+
+
+def total(store: Store, table: str = "llm_calls") -> Decimal:
+    return store.query(f"SELECT sum(list_cost) FROM {table}").rows[0][0]  # type: ignore[return-value]
+
+
+def test_the_difference_is_posted_beside_the_calls_which_stay_as_they_were(store: Store) -> None:
+    """1,000 tokens cost 2,000,000,000 pico-USD at 2 USD a million, and 3,000,000,000 at 3."""
+    store.write([call(1, "m", duration_ns=77, tool_call_count=3)])
+    before = store.query(LEDGER).rows
+    done = reprice(store, WINDOW, NEW, reason="the provider told us late")
+    assert done.differences == {("growth", "a", "m"): Difference(1, 0, 1_000_000_000, 1_000_000_000)}
+    assert (done.looked_at, done.posted, done.kept, done.closed) == (1, 1, 0, {})
+    rows = store.query(LEDGER).rows
+    assert rows[0] == before[0]
+    span, version = f"{1:016x}", NEW.table.version
+    assert rows[1:] == (
+        (
+            span,
+            MIDNIGHT_NS + 1,
+            f"reprice:{version}#0",
+            "the provider told us late",
+            0,
+            1_000_000_000 * PICO,
+            0,
+            "priced",
+            version,
+        ),
+    )
+    store.derive()
+    assert total(store, "spend_hourly") == total(store) == Decimal("0.003")
+    sums = "SELECT sum(calls), sum(input_tokens), sum(duration_ns), sum(corrected_list_cost) FROM spend_daily"
+    assert store.query(sums).rows == ((1, 1_000, 77, Decimal("0.001")),)
+
+
+def test_to_run_it_again_changes_nothing(store: Store) -> None:
+    store.write([call(1, "m"), call(2, "new")])
+    reprice(store, WINDOW, NEW)
+    before = store.query(LEDGER).rows
+    again = reprice(store, WINDOW, NEW)
+    assert (again.posted, again.differences) == (0, {})
+    assert store.query(LEDGER).rows == before
+
+
+def test_a_dry_run_shows_the_same_difference_and_writes_nothing(store: Store) -> None:
+    store.write([call(1, "m"), call(2, "new", team="core")])
+    dry = reprice(store, WINDOW, NEW, is_dry_run=True)
+    assert dry.posted == 0
+    assert len(store.query(LEDGER)) == 2
+    assert reprice(store, WINDOW, NEW).differences == dry.differences
+
+
+def test_an_unpriced_call_is_priced_when_its_rate_arrives(store: Store) -> None:
+    store.write([call(1, "new"), call(2, "never known")])
+    assert store.query("SELECT count() FROM unpriced").rows == ((2,),)
+    done = reprice(store, WINDOW, NEW)
+    assert done.differences == {("growth", "a", "new"): Difference(1, 1, 5_000_000_000, 5_000_000_000)}
+    assert store.query("SELECT request_model FROM unpriced").rows == (("never known",),)
+    store.derive()
+    assert store.query("SELECT sum(unpriced_calls), sum(list_cost) FROM spend_hourly").rows == ((1, Decimal("0.005")),)
+
+
+def test_a_price_is_kept_where_the_new_rates_know_none(store: Store) -> None:
+    store.write([call(1, "gone")])
+    done = reprice(store, WINDOW, NEW)
+    assert (done.kept, done.posted) == (1, 0)
+    assert total(store) == Decimal("0.001")
+
+
+def test_rates_may_go_back_and_forth(store: Store) -> None:
+    """Each correction has a name of its own, though the table is one that corrected the call before."""
+    store.write([call(1, "m")])
+    for pricer, cost in ((NEW, "0.003"), (OLD, "0.002"), (NEW, "0.003"), (OLD, "0.002")):
+        reprice(store, WINDOW, pricer)
+        assert total(store) == Decimal(cost)
+    assert len(store.query(LEDGER)) == 5
+
+
+def test_only_the_window_and_what_is_asked_for_is_repriced(store: Store) -> None:
+    store.write([call(1, "m"), call(2, "m", team="core"), call(3, "m", at_ns=MIDNIGHT_NS - 30 * HOUR_NS)])
+    since_midnight = Window(since_ns=MIDNIGHT_NS, until_ns=MIDNIGHT_NS + HOUR_NS)
+    done = reprice(store, since_midnight, NEW, where=[(dimension_of("team"), "core")])
+    assert done.differences == {("core", "a", "m"): Difference(1, 0, 1_000_000_000, 1_000_000_000)}
+
+
+def test_a_closed_month_stays_as_it_is_and_is_named(store: Store) -> None:
+    day = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).date()
+    closing = {"month": [day.replace(day=1)], "is_closed": [True], "actor": ["finance"]}
+    store._engine.insert("closed_months_log", closing, {})
+    store.write([call(1, "m")])
+    done = reprice(store, WINDOW, NEW)
+    assert (done.posted, done.differences, done.closed) == (0, {}, {f"{day:%Y-%m}": 1})
+    store._engine.insert("closed_months_log", closing | {"is_closed": [False]}, {})
+    assert reprice(store, WINDOW, NEW).posted == 1
+
+
+def test_two_that_reprice_at_once_post_it_once(store: Store) -> None:
+    """Both saw the ledger as it was before either had written."""
+    store.write([call(number, "m") for number in range(1, 20)])
+    real = store.correct
+
+    class Slow(type(store)):  # type: ignore[misc]
+        def correct(self, corrections: Any) -> int:
+            real(corrections)
+            return real(corrections)
+
+    store.__class__ = Slow
+    reprice(store, WINDOW, NEW)
+    store._engine.command("OPTIMIZE TABLE llm_calls_log FINAL")
+    assert total(store) == 19 * Decimal("0.003")
+
+
+class _CutShortError(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_a_run_cut_short_is_finished_by_the_next(store: Store, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write([call(n, "m", at_ns=MIDNIGHT_NS + n * HOUR_NS) for n in range(1, 6)])
+    monkeypatch.setattr("otel_llmcost.ledger.reprice.SLICE_CALLS", 1)
+    real, left = store._engine.insert, iter(range(after))
+
+    def insert(*arguments: Any) -> None:
+        if next(left, None) is None:
+            raise _CutShortError
+        real(*arguments)
+
+    monkeypatch.setattr(store._engine, "insert", insert)
+    with pytest.raises(_CutShortError):
+        reprice(store, WINDOW, NEW)
+    monkeypatch.setattr(store._engine, "insert", real)
+    assert reprice(store, WINDOW, NEW).posted == 5 - after
+    store.derive()
+    assert total(store) == total(store, "spend_hourly") == 5 * Decimal("0.003")
