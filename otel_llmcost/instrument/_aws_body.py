@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from otel_llmcost.instrument._call import OpenCall
 
+_PIECE_BYTES: Final = 2**16
+"""What urllib3 reads at once, unless told otherwise."""
+
 _CHUNK: Final = b'"bytes"'
 _EXCEPTION: Final = b"\x0f:exception-type\7"
 _LAST_EVENT: Final = b":event-type\7\0\x08metadata"
@@ -77,6 +80,8 @@ class FrameReader(BodyReader):
     def feed(self, piece: bytes) -> bytes:
         """Take a piece, and return it."""
         for frame in self._frames.cut(piece):
+            if self._kept and _is_word(frame):
+                continue  # most frames of a stream: a piece of text, that tells nothing else
             chunk_at = frame.find(_CHUNK)
             event = frame if chunk_at < 0 else _chunk(frame, chunk_at + len(_CHUNK))
             if self._kept and not self._is_marked(event):
@@ -106,6 +111,27 @@ class FrameReader(BodyReader):
             reading = surface.complete(reading, self._headers)
         is_final = is_complete or bool(reading.finish_reason)
         return reading, UsageQuality.REPORTED if is_final else UsageQuality.PARTIAL
+
+
+def _beginning(text: bytes) -> bytes:
+    """Return how a chunk that begins with `text` begins in base64, which makes four of three bytes."""
+    return b'"' + binascii.b2a_base64(text[: len(text) // 3 * 3], newline=False)
+
+
+_WORDS: Final = (
+    b"\x11contentBlockDelta",  # a header of Converse, with the length of the name
+    _beginning(b'{"type":"content_block_delta"'),  # Claude
+    _beginning(b'{"contentBlockDelta"'),  # Nova
+)
+_WORD_BYTES: Final = 160
+"""How far into a frame one sees that it is a piece of text."""
+
+
+def _is_word(frame: bytes) -> bool:
+    for beginning in _WORDS:  # noqa: SIM110 - `any` takes twice as long, and this sees every frame of a stream
+        if frame.find(beginning, 0, _WORD_BYTES) > 0:
+            return True
+    return False
 
 
 def _chunk(frame: bytes, after: int) -> bytes:
@@ -211,23 +237,32 @@ class _Watched:
 
     def read_chunked(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         """Iterate over the chunks as the response does."""
-        for piece in super().read_chunked(*args, **kwargs):  # type: ignore[misc]  # the response class comes second
-            _take(self.llmcost_tap, piece, is_last=False)
-            yield piece
-
-    def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
-        """Iterate over the pieces as the response does, by `read` or by `read_chunked`."""
         tap = self.llmcost_tap
         tap.is_pulling = True  # a response whose chunks are cut closes itself before it raises
         try:
-            for piece in super().stream(*args, **kwargs):  # type: ignore[misc]  # the response class comes second
+            for piece in super().read_chunked(*args, **kwargs):  # type: ignore[misc]  # the response class comes second
                 tap.is_pulling = False
+                _take(tap, piece, is_last=False)
                 yield piece
                 tap.is_pulling = True
         except BaseException as error:
             tap.broke_off(error)
             raise
         _take(tap, b"", is_last=True)
+
+    def stream(self, amt: int | None = _PIECE_BYTES, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: FBT001 - the signature is urllib3's
+        """Iterate over the pieces as the response does: its chunks, or what it reads."""
+        if getattr(self, "chunked", False):
+            return self.read_chunked(amt, decode_content=decode_content)
+        return self._read_pieces(amt, decode_content=decode_content)
+
+    def _read_pieces(self, amt: int | None, **kwargs: Any) -> Iterator[bytes]:
+        try:
+            yield from super().stream(amt, **kwargs)  # type: ignore[misc]  # the response class comes second
+        except BaseException as error:
+            self.llmcost_tap.broke_off(error)
+            raise
+        _take(self.llmcost_tap, b"", is_last=True)
 
     def close(self) -> None:
         """Close the response; before the body has ended, that is the end of the call."""

@@ -12,23 +12,29 @@ from datetime import UTC, datetime
 
 from tests.bench import calls, micro, pricing, results, startup
 from tests.bench.environments import BUILD, python_of
-from tests.bench.subjects import RIVALS
+from tests.bench.subjects import BEDROCK_RIVALS, RIVALS, SDK_OF
+
+_WITH = {"openai": ("calls", "startup"), "boto3": ("bedrock",)}
+"""The parts that measure each SDK."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=("calls", "startup", "micro", "pricing"), help="one part instead of all")
+    parser.add_argument(
+        "--only", choices=("calls", "bedrock", "startup", "micro", "pricing"), help="one part instead of all"
+    )
     parser.add_argument("--rounds", type=int, default=11, help="rounds of calls")
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
     asked = parser.parse_args()
     parts = {
-        "calls": lambda: calls.measure(asked.rounds),
+        "calls": lambda: calls.measure(calls.OPENAI, asked.rounds),
+        "bedrock": lambda: calls.measure(calls.BEDROCK, asked.rounds),
         "startup": lambda: startup.measure(asked.runs),
         "micro": lambda: micro.measure(asked.runs),
         "pricing": lambda: pricing.measure(asked.rounds),
     }
-    if asked.only not in {"micro", "pricing"}:
-        for rival in RIVALS:
+    for rival in (*RIVALS, *BEDROCK_RIVALS):
+        if asked.only is None or asked.only in _WITH[SDK_OF[rival]]:
             python_of(rival)
     found = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": _machine()}
     started = time.monotonic()

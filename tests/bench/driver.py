@@ -17,16 +17,15 @@ class Driven:
 
     Args:
         subject: Whom it measures.
-        openai_first: Whether the SDK is imported before the subject is set up.
+        first: An SDK that is imported before the subject is set up; empty for none.
 
     Attributes:
         hello: What setting up took.
     """
 
-    def __init__(self, subject: str, *, openai_first: bool = True) -> None:
-        first = ["openai"] if openai_first else []
+    def __init__(self, subject: str, *, first: str = "openai") -> None:
         self._process = subprocess.Popen(
-            [python_of(subject), "-m", "tests.bench.worker", subject, *first],
+            [python_of(subject), "-m", "tests.bench.worker", subject, *filter(None, [first])],
             cwd=ROOT,
             env=environ(),
             stdin=subprocess.PIPE,

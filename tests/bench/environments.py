@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.bench.subjects import ENVIRONMENT, RIVALS
+from tests.bench.subjects import BEDROCK_RIVALS, ENVIRONMENT, RIVALS, SDK_OF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +21,12 @@ _PINS: Final = ROOT / "constraints.txt"
 def python_of(subject: str) -> Path:
     """Return the interpreter of a subject, its environment made where it is missing or old.
 
-    The rivals get what `constraints.txt` pins: the same openai and the same OpenTelemetry as we have.
+    The rivals get what `constraints.txt` pins: the same SDK and the same OpenTelemetry as we have.
     """
-    if subject not in RIVALS:
+    if subject not in SDK_OF:
         return Path(sys.executable)
-    package, version = RIVALS[subject]
-    return environment(subject, f"{package}=={version}", "openai", "opentelemetry-sdk", constraints=_PINS)
+    package, version = {**RIVALS, **BEDROCK_RIVALS}[subject]
+    return environment(subject, f"{package}=={version}", SDK_OF[subject], "opentelemetry-sdk", constraints=_PINS)
 
 
 def environment(name: str, *requirements: str, constraints: Path | None = None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import pricing
-from tests.bench.subjects import BARE, OURS, RIVALS
+from tests.bench.subjects import BARE, BEDROCK_RIVALS, OURS, RIVALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +17,9 @@ Goal = tuple[str, float, float, str]
 def tables(found: Mapping[str, Any]) -> Iterator[str]:
     """Return the lines to print."""
     if calls := found.get("calls"):
-        yield "CPU µs on top of bare, median of rounds (quartiles); × ours = how many times ours\n"
-        yield from _table([_call_head(), *(_call_row(calls, what) for what in calls["added_us"])])
-        yield from _remarks(calls)
+        yield from _call_table("openai", calls)
+    if bedrock := found.get("bedrock"):
+        yield from _call_table("Bedrock by boto3", bedrock)
     if startup := found.get("startup"):
         yield "\nOn top of what is loaded anyway, median of fresh processes\n"
         yield from _table([["", OURS, *RIVALS], *_startup_rows(startup)])
@@ -44,6 +44,12 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
             wanted.append((f"{what}, metrics on", ours, 100.0, "µs"))
             wanted.append((f"{what}, under half of the best rival", ours, best / 2, "µs"))
         wanted += [(what, added[what][OURS]["median"], 2.0, "µs") for what in ("chunk", "chunk, usage not asked")]
+    if bedrock := found.get("bedrock"):
+        added = bedrock["added_us"]
+        best = min(added["converse"][rival]["median"] for rival in BEDROCK_RIVALS)
+        wanted.append(("converse, metrics on", added["converse"][OURS]["median"], 100.0, "µs"))
+        wanted.append(("converse, under half of the best rival", added["converse"][OURS]["median"], best / 2, "µs"))
+        wanted.append(("chunk of Bedrock", added["chunk"][OURS]["median"], 2.0, "µs"))
     if startup := found.get("startup"):
         wanted.append(("import and instrument", startup["setup_ms"][OURS], 100.0, "ms"))
         wanted.append(("memory", startup["rss_mb"][OURS], 15.0, "MB"))
@@ -52,16 +58,20 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
     return wanted
 
 
-def _call_head() -> list[str]:
-    return ["", "bare", "±", OURS, *(part for rival in RIVALS for part in (rival, "× ours"))]
+def _call_table(name: str, calls: Mapping[str, Any]) -> Iterator[str]:
+    rivals = [subject for subject in calls["subjects"] if subject not in (*BARE, OURS)]
+    yield f"\n{name}: CPU µs on top of bare, median of rounds (quartiles); × ours = how many times ours\n"
+    head = ["", "bare", "±", OURS, *(part for rival in rivals for part in (rival, "× ours"))]
+    yield from _table([head, *(_call_row(calls, what, rivals) for what in calls["added_us"])])
+    yield from _remarks(calls, rivals)
 
 
-def _call_row(calls: Mapping[str, Any], what: str) -> list[str]:
+def _call_row(calls: Mapping[str, Any], what: str, rivals: Sequence[str]) -> list[str]:
     added = calls["added_us"][what]
     ours = added[OURS]["median"]
     noise = abs(added[BARE[1]]["median"])
     row = [what, f"{calls['bare_us'][what]:.1f}", f"{noise:.1f}", _spread(added[OURS])]
-    for rival in RIVALS:
+    for rival in rivals:
         row += [_spread(added[rival]), f"{added[rival]['median'] / ours:.1f}" if ours > noise else "-"]
     return row
 
@@ -70,12 +80,13 @@ def _spread(of: Mapping[str, float]) -> str:
     return f"{of['median']:.1f} ({of['low']:.1f}…{of['high']:.1f})"
 
 
-def _remarks(calls: Mapping[str, Any]) -> Iterator[str]:
+def _remarks(calls: Mapping[str, Any], rivals: Sequence[str]) -> Iterator[str]:
     """Say what the comparison must not hide: other versions, and who records no metrics."""
     subjects = calls["subjects"]
     ours = subjects[OURS]
     yield f"\nPython {ours['python']}, " + ", ".join(f"{n} {v}" for n, v in sorted(ours["versions"].items()))
-    for rival, (package, version) in RIVALS.items():
+    for rival in rivals:
+        package, version = {**RIVALS, **BEDROCK_RIVALS}[rival]
         said = subjects[rival]
         other = {n: v for n, v in said["versions"].items() if ours["versions"].get(n) != v}
         yield f"{rival}: {package} {version}, {len(said['metrics'])} metrics" + (f", beside {other}" if other else "")

@@ -24,7 +24,7 @@ def measure(runs: int) -> dict[str, Any]:
     held: dict[str, list[float]] = {subject: [] for subject in subjects}
     for _ in range(runs):
         for subject in subjects:
-            with Driven(subject, openai_first=False) as worker:
+            with Driven(subject, first="") as worker:
                 alone[subject].append(worker.hello["setup_cpu_ms"])
             with Driven(subject) as worker:
                 after[subject].append(worker.hello["setup_cpu_ms"])

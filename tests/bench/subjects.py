@@ -18,6 +18,16 @@ RIVALS: Final = {
 }
 """The newest of each on 2026-11-22: package and version."""
 
+BEDROCK_RIVALS: Final = {
+    "otel-botocore": ("opentelemetry-instrumentation-botocore", "0.66b2"),
+    "openinference-bedrock": ("openinference-instrumentation-bedrock", "0.1.61"),
+    "openllmetry-bedrock": ("opentelemetry-instrumentation-bedrock", "0.62.4"),
+}
+"""The same for calls of Bedrock through boto3."""
+
+SDK_OF: Final = {**dict.fromkeys(RIVALS, "openai"), **dict.fromkeys(BEDROCK_RIVALS, "boto3")}
+"""What each rival instruments."""
+
 INPUT_TOKENS: Final = 1_337
 """What every answer counts, so that one can see that it was read."""
 
@@ -59,10 +69,32 @@ def _openllmetry(provider: Any) -> None:
     OpenAIInstrumentor().instrument(tracer_provider=provider)
 
 
+def _otel_botocore(provider: Any) -> None:
+    from opentelemetry.instrumentation.botocore import BotocoreInstrumentor
+
+    BotocoreInstrumentor().instrument(tracer_provider=provider)
+
+
+def _openinference_bedrock(provider: Any) -> None:
+    from openinference.instrumentation import TraceConfig
+    from openinference.instrumentation.bedrock import BedrockInstrumentor
+
+    BedrockInstrumentor().instrument(tracer_provider=provider, config=TraceConfig(hide_inputs=True, hide_outputs=True))
+
+
+def _openllmetry_bedrock(provider: Any) -> None:
+    from opentelemetry.instrumentation.bedrock import BedrockInstrumentor
+
+    BedrockInstrumentor().instrument(tracer_provider=provider)
+
+
 SET_UP: Final[dict[str, Callable[[Any], None]]] = {
     OURS: _ours,
     **dict.fromkeys(BARE, _bare),
     "genai-openai": _genai_openai,
     "openinference": _openinference,
     "openllmetry": _openllmetry,
+    "otel-botocore": _otel_botocore,
+    "openinference-bedrock": _openinference_bedrock,
+    "openllmetry-bedrock": _openllmetry_bedrock,
 }

@@ -1,8 +1,8 @@
 """Does calls on command in a process of its own, and tells what CPU they took.
 
-    python -m tests.bench.worker SUBJECT [openai]
+    python -m tests.bench.worker SUBJECT [SDK]
 
-It first says how long setting up the subject took, `openai` having been imported before if so asked; then for each
+It first says how long setting up the subject took, the SDK having been imported before if so asked; then for each
 line of JSON on its input (`{"job": "chat", "calls": 200}`) it answers one line. The CPU time is that of the whole
 process, all threads, and everything that was recorded is flushed before the clock is read.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import json
 import os
 import sys
@@ -18,7 +19,7 @@ import time
 from contextlib import nullcontext
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -27,6 +28,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from tests.bench.subjects import INPUT_TOKENS, OURS, SET_UP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _COUNTS = ("gen_ai.usage.input_tokens", "llm.token_count.prompt")
 
@@ -52,34 +56,31 @@ class Worker:
 
     Args:
         subject: A key of `SET_UP`.
-        openai_first: Whether the SDK is imported before the subject is set up.
+        first: The SDKs that are imported before the subject is set up.
     """
 
-    def __init__(self, subject: str, *, openai_first: bool) -> None:
+    def __init__(self, subject: str, first: Sequence[str]) -> None:
         self._subject = subject
         self._spans, self._metrics = LastSpan(), InMemoryMetricReader()
         self._provider = TracerProvider()
         self._provider.add_span_processor(BatchSpanProcessor(self._spans))
         trace.set_tracer_provider(self._provider)
         metrics.set_meter_provider(MeterProvider(metric_readers=[self._metrics]))
-        if openai_first:
-            import openai  # noqa: F401
+        for sdk in first:
+            importlib.import_module(sdk)
         cpu, wall = time.process_time_ns(), time.perf_counter_ns()
         SET_UP[subject](self._provider)
         self.hello = {
             "setup_cpu_ms": (time.process_time_ns() - cpu) / 1e6,
             "setup_wall_ms": (time.perf_counter_ns() - wall) / 1e6,
         }
-        self._clients: tuple[Any, Any] | None = None
+        self._openai: tuple[Any, Any] | None = None
+        self._bedrock: Any = None
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         job = asked.pop("job")
         if job == "about":
             return self._about()
-        if self._clients is None:
-            from tests.bench.transport import clients
-
-            self._clients = clients(INPUT_TOKENS)
         gc.collect()
         return {"cpu_ns": getattr(self, f"_{job}")(**asked)}
 
@@ -87,7 +88,7 @@ class Worker:
         data = self._metrics.get_metrics_data()
         seen = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
         status = Path("/proc/self/status").read_text()
-        names = ("openai", "opentelemetry-sdk", "httpx2", "httpx")
+        names = ("openai", "boto3", "opentelemetry-sdk", "httpx2", "httpx")
         return {
             "rss_mb": int(status.partition("VmRSS:")[2].split()[0]) / 1024,
             "spans": self._spans.count,
@@ -102,6 +103,22 @@ class Worker:
         do()
         self._provider.force_flush()
         return time.process_time_ns() - start
+
+    @property
+    def _clients(self) -> tuple[Any, Any]:
+        if self._openai is None:
+            from tests.bench.transport import clients
+
+            self._openai = clients(INPUT_TOKENS)
+        return self._openai
+
+    @property
+    def _aws(self) -> Any:
+        if self._bedrock is None:
+            from tests.bench.bedrock_transport import Provider
+
+            self._bedrock = Provider(INPUT_TOKENS)
+        return self._bedrock
 
     # --- the jobs ---
 
@@ -151,7 +168,29 @@ class Worker:
 
         return self._measured(do)
 
+    def _converse(self, calls: int) -> int:
+        client = self._aws.client
 
+        def do() -> None:
+            for _ in range(calls):
+                client.converse(modelId=BEDROCK_MODEL, messages=TURNS)
+
+        return self._measured(do)
+
+    def _converse_stream(self, calls: int, chunks: int) -> int:
+        self._aws.chunks = chunks
+        client = self._aws.client
+
+        def do() -> None:
+            for _ in range(calls):
+                for _event in client.converse_stream(modelId=BEDROCK_MODEL, messages=TURNS)["stream"]:
+                    pass
+
+        return self._measured(do)
+
+
+BEDROCK_MODEL = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+TURNS = [{"role": "user", "content": [{"text": "Why did I pay more in October than in September? " * 8}]}]
 MESSAGES = [
     {"role": "system", "content": "You answer questions of customers about their invoices, briefly. " * 6},
     {"role": "user", "content": "Why did I pay more in October than in September?"},
@@ -159,7 +198,7 @@ MESSAGES = [
 
 
 def main() -> None:
-    worker = Worker(sys.argv[1], openai_first="openai" in sys.argv[2:])
+    worker = Worker(sys.argv[1], sys.argv[2:])
     _say(worker.hello)
     for line in sys.stdin:
         _say(worker.answer(json.loads(line)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import boto3
 from botocore.config import Config
 
 from otel_llmcost.usage import Usage
+from tests.support.eventstream import chunk, frame
 from tests.support.replay import Answer, json_answer
 
 if TYPE_CHECKING:
@@ -100,24 +99,6 @@ def claude(**changes: Any) -> dict[str, Any]:
         "usage": CLAUDE_USAGE,
         **changes,
     }
-
-
-def frame(kind: str, payload: object, message_type: str = "event") -> bytes:
-    """Return a frame of the event stream, with the checksums that botocore verifies."""
-    name = ":exception-type" if message_type == "exception" else ":event-type"
-    headers = b"".join(
-        bytes([len(key)]) + key.encode() + b"\7" + len(value).to_bytes(2, "big") + value.encode()
-        for key, value in ((name, kind), (":content-type", "application/json"), (":message-type", message_type))
-    )
-    body = json.dumps(payload, ensure_ascii=False).encode()
-    prelude = (16 + len(headers) + len(body)).to_bytes(4, "big") + len(headers).to_bytes(4, "big")
-    whole = prelude + zlib.crc32(prelude).to_bytes(4, "big") + headers + body
-    return whole + zlib.crc32(whole).to_bytes(4, "big")
-
-
-def chunk(event: object) -> bytes:
-    """Return a frame that carries what a model says to InvokeModelWithResponseStream."""
-    return frame("chunk", {"bytes": base64.b64encode(json.dumps(event).encode()).decode(), "p": "abc"})
 
 
 def converse_frames(*, words: int = 3) -> list[bytes]:

@@ -479,7 +479,7 @@ def test_what_another_service_answers_in_the_middle_of_a_call_is_not_its_answer(
 class _Raw(io.BytesIO):
     """What a testing library answers in the place of the network."""
 
-    def stream(self, **_: Any) -> Any:
+    def stream(self, *_: Any, **__: Any) -> Any:
         while piece := self.read(11):
             yield piece
 
