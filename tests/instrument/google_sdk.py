@@ -30,7 +30,7 @@ LEAVES_SOCKETS = (
 
 ASYNC = ["aiohttp", "httpx2", "httpx"] if HAS_TRANSPORTS else ["httpx"]
 
-needs_extra_body = pytest.mark.skipif("extra_body" not in _OPTIONS, reason="this release sends no body of one's own")
+SENDS_EXTRA_BODY = "extra_body" in _OPTIONS
 needs_retries = pytest.mark.skipif("retry_options" not in _OPTIONS, reason="this release does not retry")
 
 

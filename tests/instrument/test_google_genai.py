@@ -16,10 +16,10 @@ from tests.instrument.expectations import assert_told_as_expected
 from tests.instrument.google_sdk import (
     ASYNC,
     LEAVES_SOCKETS,
+    SENDS_EXTRA_BODY,
     SYNC,
     async_client,
     client,
-    needs_extra_body,
     needs_retries,
 )
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
@@ -89,16 +89,19 @@ def _asked(recording: Recording) -> tuple[str, dict[str, Any]]:
     if "content" in body:
         return "embed_content", {"model": model, "contents": body["content"]}
     method = "generate_content_stream" if recording.is_stream else "generate_content"
+    if not SENDS_EXTRA_BODY:  # such releases do not know all that newer requests hold; the answer is the same
+        return method, {"model": model, "contents": "Hello"}
     contents = body.pop("contents")
     return method, {"model": model, "contents": contents, "config": {"http_options": {"extra_body": body}}}
 
 
-@needs_extra_body
 @pytest.mark.skipif(not RECORDINGS, reason=_WHY_NONE or "no recording of this API")
 @pytest.mark.parametrize(("recording", "mode", "transport"), _each_recording())
 def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
     recording: Recording, mode: str, transport: str, telemetry: Telemetry, server: ReplayServer
 ) -> None:
+    if not SENDS_EXTRA_BODY and recording.path.endswith(":embedContent"):
+        pytest.skip("this release asks for embeddings of Vertex AI by `predict`")
     server.replay(recording, chunk_size=29)
     method, arguments = _asked(recording)
     try:
