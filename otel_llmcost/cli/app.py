@@ -19,6 +19,7 @@ from otel_llmcost.cli.reprice import reprice
 from otel_llmcost.cli.sql import sql
 from otel_llmcost.cli.tail import tail
 from otel_llmcost.cli.up import up
+from otel_llmcost.cli.verify import verify
 
 EPILOG: Final = (
     "Exit codes: 0 done, 1 done but something needs attention, 2 wrong argument or setting, "
@@ -33,7 +34,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, up, report, tail, sql, price, reprice, migrate, doctor):
+for _command in (demo, up, report, tail, sql, price, reprice, verify, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
 

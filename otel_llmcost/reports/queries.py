@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from otel_llmcost.money import PicoUSD, pico_usd
@@ -16,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def rows_of(
-    store: Store, name: str, parameters: Mapping[str, object], *, keys: str = "", condition: str = "true"
+    store: Store,
+    name: str,
+    parameters: Mapping[str, object],
+    *,
+    keys: str = "",
+    condition: str = "true",
+    parts: Mapping[str, str] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Return the rows of the query `queries/<name>.sql`, each by its column names.
 
@@ -26,8 +33,11 @@ def rows_of(
         parameters: The values of its `{name:Type}` parameters.
         keys: SQL expressions of ours for its `{keys}`, where it has one. Never anything that a user wrote.
         condition: The same for its `{condition}`.
+        parts: The same for whatever else stands in braces.
     """
-    text = _text_of(name).replace("{keys}", keys).replace("{condition}", condition)
+    text = _text_of(name)
+    for part, sql in {"keys": keys, "condition": condition, **parts}.items():
+        text = text.replace(f"{{{part}}}", sql)
     return store.query(text, parameters).dicts()
 
 

@@ -1,0 +1,106 @@
+"""What is wrong is found, named and repaired, and nothing is found where nothing is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from otel_llmcost.ledger.verify import verify
+from otel_llmcost.reports.window import Window
+from otel_llmcost.store import derive
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call, many_calls, said_by, truth_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from otel_llmcost.store import Store
+
+WINDOW = Window(since_ns=MIDNIGHT_NS - 24 * HOUR_NS, until_ns=MIDNIGHT_NS + 24 * HOUR_NS)
+
+
+def be_long_ago(store: Store) -> None:
+    """Have it be as if the last write lay over a minute back, so that nothing is due by itself."""
+    store._engine.command("CREATE TABLE earlier AS touched_hours ENGINE = MergeTree ORDER BY hour")
+    store._engine.command("INSERT INTO earlier SELECT hour, touched_at - INTERVAL 1 HOUR FROM touched_hours FINAL")
+    store._engine.command("TRUNCATE TABLE touched_hours")
+    store._engine.command("INSERT INTO touched_hours SELECT * FROM earlier")
+
+
+def test_a_ledger_that_is_whole_has_no_faults(store: Store) -> None:
+    store._engine.insert("reported_tags_log", {"tag_key": ["project"], "is_reported": [True]}, {})
+    tagged = [a_call(900 + n, tags=(("project", "a"), ("other", "b")), request_id="r", cost=n) for n in range(5)]
+    store.write([*many_calls(500, seed=31), *tagged])
+    found = verify(store, WINDOW)
+    assert (found.calls, found.faults, found.repaired) == (505, (), ())
+
+
+def test_what_a_rollup_lost_is_named_to_the_digit_and_repaired(store: Store) -> None:
+    calls = [
+        a_call(1, feature="search", session_id="s", request_id="r", cost=7),
+        a_call(2, feature="chat", session_id="s", request_id="r", cost=5, started_at_ns=MIDNIGHT_NS + HOUR_NS),
+    ]
+    store.write(calls)
+    store.derive()
+    be_long_ago(store)
+    for rollup in derive.ROLLUPS:
+        store._engine.command(f"DELETE FROM {rollup}_log WHERE feature = 'search'")
+    found = verify(store, WINDOW)
+    assert [(fault.subject, fault.missing_calls, fault.missing_cost) for fault in found.faults] == [
+        (f"{rollup} of search", 1, 7) for rollup in derive.ROLLUPS if rollup != "spend_by_tag_daily"
+    ]
+    repaired = verify(store, WINDOW, repairs=True)
+    assert (repaired.faults, len(repaired.repaired)) == ((), 6)
+    assert verify(store, WINDOW).faults == ()
+    assert said_by(store) == truth_of(calls)
+
+
+def test_what_a_rollup_has_too_much_is_found_as_well(store: Store) -> None:
+    store.write([a_call(1, feature="search", cost=7)])
+    store.derive()
+    be_long_ago(store)
+    store._engine.command(
+        "INSERT INTO spend_daily_log SELECT * REPLACE ('ghost' AS feature) FROM spend_daily_log WHERE NOT is_mark"
+    )
+    (fault,) = verify(store, WINDOW).faults
+    assert (fault.kind, fault.subject, fault.missing_calls, fault.missing_cost) == (
+        "derived_differs",
+        "spend_daily of ghost",
+        -1,
+        -7,
+    )
+
+
+def test_an_hour_that_nobody_noted_is_found_and_repaired(store: Store) -> None:
+    store.write([a_call(1)])
+    store._engine.command("TRUNCATE TABLE touched_hours")
+    assert {fault.kind for fault in verify(store, WINDOW).faults} == {"derived_differs", "hour_not_noted"}
+    assert verify(store, WINDOW, repairs=True).faults == ()
+
+
+def test_a_call_in_two_rows_is_named_and_not_repaired(store: Store) -> None:
+    """The same span, told with two starts in two hours."""
+    one = a_call(1)
+    store.write([one, replace(one, call=replace(one.call, started_at_ns=MIDNIGHT_NS + HOUR_NS))])
+    (fault,) = verify(store, WINDOW, repairs=True).faults
+    assert (fault.kind, fault.subject, fault.missing_calls) == ("told_twice", f"{1:032x}/{1:016x}", 1)
+
+
+def test_a_correction_whose_call_is_gone_is_named(store: Store) -> None:
+    store._engine.command(
+        "INSERT INTO llm_calls_log (started_at, trace_id, span_id, correction_id, list_cost) "
+        f"SELECT fromUnixTimestamp64Nano({MIDNIGHT_NS}), '{1:032x}', '{1:016x}', 'reprice', 1"
+    )
+    assert {fault.kind for fault in verify(store, WINDOW).faults} == {"correction_alone"}
+
+
+def test_calls_that_come_in_meanwhile_are_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write(many_calls(50, seed=32))
+    real, later = store.derive, iter(many_calls(60, seed=33)[50:])
+
+    def derive_then_write() -> None:
+        real()
+        store.write([call for call in [next(later, None)] if call is not None])
+
+    monkeypatch.setattr(store, "derive", derive_then_write)
+    monkeypatch.setattr("otel_llmcost.ledger.verify.TRIES", 20)
+    assert verify(store, WINDOW).faults == ()
