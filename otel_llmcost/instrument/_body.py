@@ -43,6 +43,9 @@ class Reader(Protocol):
     def end(self, *, is_complete: bool) -> bytes:
         """Take note that nothing more comes, and return what was held back."""
 
+    def held_back(self) -> bytes:
+        """Return what was taken and not shown, and hold it back no longer."""
+
     def mark_end(self) -> None:
         """Take note that the body ends now, though `end` comes later."""
 
@@ -101,6 +104,11 @@ class BodyReader:
             note_fault("reading an answer", error)
         self._call.finish()
         return rest if self._hides_usage and is_complete else b""
+
+    def held_back(self) -> bytes:
+        """Return what was taken and not shown, and hold it back no longer."""
+        held, self._pieces = b"".join(self._pieces) if self._hides_usage else b"", []
+        return held
 
     def mark_end(self) -> None:
         """Take note that the call ends now, though it is finished later."""
@@ -163,11 +171,10 @@ class BodyReader:
 
     def _shown(self, piece: bytes) -> bytes:
         """Keep the lines that matter; return the whole lines without the event that carries only the usage."""
-        self._pieces.append(piece)
         if b"\n" not in piece:
+            self._pieces.append(piece)
             return b""
-        *lines, rest = b"".join(self._pieces).split(b"\n")
-        self._pieces = [rest] if rest else []
+        *lines, rest = b"".join([*self._pieces, piece]).split(b"\n")
         shown: list[bytes] = []
         was_hidden = False
         for line in lines:
@@ -179,7 +186,9 @@ class BodyReader:
                 shown.append(line)
             if is_separator:
                 was_hidden = False
-        return _without_null_usage(b"".join(line + b"\n" for line in shown))
+        told = _without_null_usage(b"".join(line + b"\n" for line in shown))
+        self._pieces = [rest] if rest else []  # last, so that what is held back is whole whatever goes wrong
+        return told
 
     # --- the end ---
 
@@ -336,14 +345,32 @@ class Tap:
         self._is_left = False
         self._later = later
 
+    def failed_at(self, piece: bytes, error: Exception) -> bytes:
+        """Return what the application is to see after a fault of ours: all that was held back, and the piece."""
+        note_fault("reading a stream", error)
+        try:
+            return self.reader.held_back() + piece
+        except Exception:  # noqa: BLE001 - the piece at least is the application's
+            return piece
+
+    def ended(self) -> bytes:
+        """Take note that the body has ended, and return what was held back."""
+        try:
+            return self.reader.end(is_complete=True)
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            return self.failed_at(b"", error)
+
     def broke_off(self, error: BaseException) -> None:
         """Take note of what ended the iteration. A generator that is closed may be closed by the garbage collector."""
-        if isinstance(error, GeneratorExit):
-            self._is_left = True
-            self.reader.mark_end()
-            self._later(functools.partial(self.reader.fail, error))
-        else:
-            self.reader.fail(error)
+        try:
+            if isinstance(error, GeneratorExit):
+                self._is_left = True
+                self.reader.mark_end()
+                self._later(functools.partial(self.reader.fail, error))
+            else:
+                self.reader.fail(error)
+        except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("ending a stream", fault)
 
     def closed(self) -> None:
         """Take note that the response is closed: in the middle of a pull the body has just ended and says so itself.
@@ -351,12 +378,20 @@ class Tap:
         An SDK whose generator closes the response may do so in the garbage collector, once the pieces were left there.
         """
         if not (self.is_pulling or self._is_left):
-            self.reader.end(is_complete=False)
+            try:
+                self.reader.end(is_complete=False)
+            except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
+                note_fault("ending a stream", fault)
 
     def __del__(self) -> None:
         """Finish the call of a body that nobody has read."""
         if not self.reader.is_over:
             self.broke_off(GeneratorExit())
+
+
+def _passed(piece: bytes) -> bytes:
+    """Return a piece as it is: after a fault of ours nothing more is read."""
+    return piece
 
 
 class _Watched:
@@ -372,11 +407,15 @@ class _Watched:
         tap.is_pulling = True
         try:
             for piece in pieces:
-                if shown := feed(piece):
+                try:
+                    shown = feed(piece)
+                except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+                    shown, feed = tap.failed_at(piece, error), _passed
+                if shown:
                     tap.is_pulling = False
                     yield shown
                     tap.is_pulling = True
-            if rest := tap.reader.end(is_complete=True):
+            if rest := tap.ended():
                 yield rest
         except BaseException as error:
             tap.broke_off(error)
@@ -392,11 +431,15 @@ class _Watched:
         tap.is_pulling = True
         try:
             async for piece in pieces:
-                if shown := feed(piece):
+                try:
+                    shown = feed(piece)
+                except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+                    shown, feed = tap.failed_at(piece, error), _passed
+                if shown:
                     tap.is_pulling = False
                     yield shown
                     tap.is_pulling = True
-            if rest := tap.reader.end(is_complete=True):
+            if rest := tap.ended():
                 yield rest
         except BaseException as error:
             tap.broke_off(error)

@@ -152,6 +152,19 @@ class OpenCall:
         in_progress.reset(self._progress_token)
         self._context_token.var.reset(self._context_token)
 
+    def over(self, error: BaseException | None = None) -> None:
+        """Undo `enter` and note how the SDK ended, by an answer or by an error; without an exception of ours."""
+        try:
+            try:
+                self.leave()
+            finally:
+                if error is None:
+                    self.returned()
+                else:
+                    self.failed(error)
+        except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("ending a call", fault)
+
     def run_hook(self, hook: Hook, raw: Any) -> None:
         """Show a hook of the application's the span and what is asked or answered; its faults stay here."""
         try:
@@ -291,5 +304,8 @@ def apply(reading: Reading, record: LLMCall) -> None:
 
 def note_fault(where: str, error: Exception) -> None:
     """Say that our own code failed, where the application goes on without us."""
-    told = logger.isEnabledFor(logging.DEBUG)
-    warn("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, with_traceback=told)
+    try:
+        told = logger.isEnabledFor(logging.DEBUG)
+        warn("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, with_traceback=told)
+    except Exception:  # noqa: BLE001, S110 - a handler or filter of the application's that fails has nobody to tell
+        pass

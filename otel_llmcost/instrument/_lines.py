@@ -44,6 +44,10 @@ class WholeReader:
                 self._pass_on(b"".join(self._pieces))
         return b""
 
+    def held_back(self) -> bytes:
+        """Return nothing: the application sees every piece as it comes."""
+        return b""
+
     def mark_end(self) -> None:
         """Do nothing: how long it took to read says nothing about the call."""
 

@@ -113,17 +113,14 @@ class ModulePatch:
 
         def around(original: Any) -> Any:
             def ask(*args: Any, **kwargs: Any) -> Any:
-                call = self._begun(begin, args, kwargs)
+                call = self._entered(begin, args, kwargs)
                 if call is None:
                     return original(*args, **kwargs)
-                call.enter()
                 try:
                     result = original(*args, **kwargs)
                 except BaseException as error:
-                    call.leave()
-                    call.failed(error)
+                    call.over(error)
                     raise
-                call.leave()
                 return self._seen(see, call, result)
 
             return ask
@@ -137,22 +134,32 @@ class ModulePatch:
 
         def around(original: Any) -> Any:
             async def ask(*args: Any, **kwargs: Any) -> Any:
-                call = self._begun(begin, args, kwargs)
+                call = self._entered(begin, args, kwargs)
                 if call is None:
                     return await original(*args, **kwargs)
-                call.enter()
                 try:
                     result = await original(*args, **kwargs)
                 except BaseException as error:
-                    call.leave()
-                    call.failed(error)
+                    call.over(error)
                     raise
-                call.leave()
                 return self._seen(see, call, result)
 
             return ask
 
         return around
+
+    def _entered(
+        self, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> OpenCall | None:
+        """Return the call that begins here, in progress; None where there is none, or our own code fails."""
+        call = self._begun(begin, args, kwargs)
+        if call is not None:
+            try:
+                call.enter()
+            except Exception as error:  # noqa: BLE001 - the application's call goes on
+                note_fault(f"recording a call of {self.package}", error)
+                return None
+        return call
 
     def _begun(
         self, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -173,11 +180,15 @@ class ModulePatch:
         return call
 
     def _seen(self, see: Callable[[Any, Any], Any], call: OpenCall, result: Any) -> Any:
-        if self.response_hook is not None:
-            call.run_hook(self.response_hook, result)
         try:
+            call.leave()
+            if self.response_hook is not None:
+                call.run_hook(self.response_hook, result)
             result = see(call, result)
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"reading an answer of {self.package}", error)
-        call.returned()
+        try:
+            call.returned()
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault(f"recording a call of {self.package}", error)
         return result

@@ -122,20 +122,17 @@ class Patch(ModulePatch):
             call = self._call(client, args, kwargs)
             if call is None:
                 return original(client, *args, **kwargs)
-            call.enter()
             try:
                 try:
                     result = original(client, *call.args, **call.kwargs)
                 except Exception as error:
-                    if not self._is_about_stream_options(call, error):
+                    if not (call.asks_for_usage and self._is_about_stream_options(call, error)):
                         raise
                     result = original(client, *args, **kwargs)
             except BaseException as error:
-                call.leave()
-                call.failed(error)
+                call.over(error)
                 raise
-            call.leave()
-            call.returned()
+            call.over()
             return result
 
         return request
@@ -145,26 +142,23 @@ class Patch(ModulePatch):
             call = self._call(client, args, kwargs)
             if call is None:
                 return await original(client, *args, **kwargs)
-            call.enter()
             try:
                 try:
                     result = await original(client, *call.args, **call.kwargs)
                 except Exception as error:
-                    if not self._is_about_stream_options(call, error):
+                    if not (call.asks_for_usage and self._is_about_stream_options(call, error)):
                         raise
                     result = await original(client, *args, **kwargs)
             except BaseException as error:
-                call.leave()
-                call.failed(error)
+                call.over(error)
                 raise
-            call.leave()
-            call.returned()
+            call.over()
             return result
 
         return request
 
     def _call(self, client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _SDKCall | None:
-        """Return the call that begins here; None if it is none of the kinds we know, or our own code fails."""
+        """Return the call that begins here, entered; None if it is none of the kinds we know, or our own code fails."""
         if in_progress.get() is not None or not self.is_on:
             return None
         try:
@@ -185,6 +179,7 @@ class Patch(ModulePatch):
             if asked.is_stream and route.surface.is_asked_for_usage and self._may_ask(place, options, body):
                 call.asks_for_usage = True
                 call.args, call.kwargs = _with_options(args, kwargs, _asking_for_usage(options, body))
+            call.enter()
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.sdk.package}", error)
             return None
@@ -234,14 +229,17 @@ class Patch(ModulePatch):
 
     def _is_about_stream_options(self, call: _SDKCall, error: Exception) -> bool:
         """Whether a host refused what we added; then it is remembered, and asked once more without it."""
-        if not call.asks_for_usage or getattr(error, "status_code", None) not in _REFUSALS:
+        if getattr(error, "status_code", None) not in _REFUSALS:
             return False
-        response = getattr(error, "response", None)
-        if _STREAM_OPTIONS not in f"{error} {getattr(response, 'text', '')}":
-            return False
-        call.asks_for_usage = False
-        self._without_stream_options.add(call.host)
-        return True
+        try:
+            response = getattr(error, "response", None)
+            is_about_it = _STREAM_OPTIONS in f"{error} {getattr(response, 'text', '')}"
+            self._without_stream_options.update([call.host] if is_about_it else [])
+        except Exception as fault:  # noqa: BLE001 - the application gets the error that it would have got
+            note_fault("reading a refusal", fault)
+            is_about_it = True  # better asked once more than failed by what we added
+        call.asks_for_usage = not is_about_it
+        return is_about_it
 
     # --- the response ---
 

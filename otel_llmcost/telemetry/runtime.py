@@ -80,7 +80,11 @@ class Runtime:
     def finish_open_calls(self) -> None:
         """Record calls that the end of the process cuts short."""
         for finish in list(self.open_calls.values()):
-            finish()
+            try:
+                finish()
+            except Exception as error:  # noqa: BLE001 - the application's exit goes on, and so do the other calls
+                warn("a call is not recorded: %s: %s", type(error).__name__, error)
+        self.open_calls.clear()
 
     def summary(self) -> str:
         """Return what a terminal sees at exit, empty if there were no calls."""
