@@ -69,6 +69,11 @@ bench: $(VENV)/.dev
 crash: $(VENV)/.dev
 	@$(BIN)/python -m tests.collector.crash $(ARGS)
 
+## fuzz: send a million damaged requests through the collector's parts; ARGS="--cases 10000 --seed 7"
+.PHONY: fuzz
+fuzz: $(VENV)/.dev
+	@$(BIN)/python -m tests.collector.fuzz $(ARGS)
+
 ## dashboards: generate Grafana's dashboards and alert rules from their Python
 .PHONY: dashboards
 dashboards: $(VENV)/.dev

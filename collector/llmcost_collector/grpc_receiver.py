@@ -70,6 +70,7 @@ async def start(receiver: Receiver, host: str, port: int, *, max_bytes: int, tls
     options = [
         ("grpc.max_receive_message_length", max_bytes),
         ("grpc.so_reuseport", 0),
+        ("grpc.max_connection_idle_ms", 300_000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ]

@@ -13,7 +13,14 @@ from google.protobuf.json_format import MessageToJson
 from google.rpc.status_pb2 import Status
 
 from llmcost_collector.receiver import RETRY_AFTER_S, Answer, Verdict
-from llmcost_collector.requests import BadRequestError, TooLargeError, inflated, protobuf_of_json, too_large
+from llmcost_collector.requests import (
+    BadRequestError,
+    SlowClientError,
+    TooLargeError,
+    inflated,
+    protobuf_of_json,
+    too_large,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -45,10 +52,6 @@ _STATUS: Final = {
 }
 _CODE: Final = {400: 3, 401: 16, 413: 8, 429: 8, 503: 14}
 """The gRPC code that a google.rpc.Status names beside the HTTP status."""
-
-
-class SlowClientError(BadRequestError):
-    """The body did not arrive in time, or its sender has gone."""
 
 
 class HttpReceiver:
@@ -132,13 +135,14 @@ class HttpReceiver:
 _HEADERS: Final = ("content-type", "content-encoding", "content-length", "authorization")
 
 
-async def read_body(length: str, receive: Receive, *, max_bytes: int) -> bytes:
+async def read_body(length: str, receive: Receive, *, max_bytes: int, within_s: float = BODY_WITHIN_S) -> bytes:
     """Return the whole body of a request, as it was sent.
 
     Args:
         length: What its Content-Length says; may be empty.
         receive: Gives the next piece.
         max_bytes: It may have.
+        within_s: Seconds for all of it.
 
     Raises:
         TooLargeError: It has more.
@@ -149,7 +153,7 @@ async def read_body(length: str, receive: Receive, *, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     held, is_more = 0, True
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
+        async with asyncio.timeout(within_s):
             while is_more:
                 message = await receive()
                 if message["type"] != "http.request":

@@ -52,6 +52,10 @@ class TooLargeError(BadRequestError):
     """Permanent: the request, decompressed, is larger than allowed."""
 
 
+class SlowClientError(BadRequestError):
+    """The body did not arrive in time, or its sender has gone."""
+
+
 @dataclass(slots=True)
 class Request:
     """What a request holds for us.

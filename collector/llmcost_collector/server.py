@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from llmcost_collector import grpc_receiver
+from llmcost_collector.bounded import BoundedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +134,7 @@ class Servers:
                 tls |= {"ssl_ca_certs": settings.tls_client_ca, "ssl_cert_reqs": ssl.CERT_REQUIRED}
         return uvicorn.Config(
             self.apps[name],
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             loop="asyncio",
             lifespan="off",

@@ -5,7 +5,6 @@ Anybody may send spans under our scope, so an attribute of another kind than we 
 
 from __future__ import annotations
 
-import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+_INT64_MAX: Final = 2**63 - 1
+_MAX_SECONDS: Final = 2**63 / 1e9
+"""A longer time has more nanoseconds than 64 bits hold; NaN is no shorter one."""
 
 _FIELD_OF: Final = {attribute: name for name, attribute in ATTRIBUTE_OF.items()}
 _KIND_OF: Final = {
@@ -54,7 +57,7 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
         span_id=span.span_id.hex(),
         parent_span_id=span.parent_span_id.hex(),
         started_at_ns=span.start_time_unix_nano,
-        duration_ns=max(span.end_time_unix_nano - span.start_time_unix_nano, 0),
+        duration_ns=min(max(span.end_time_unix_nano - span.start_time_unix_nano, 0), _INT64_MAX),
         provider=told.pop("provider", ""),
         usage=_usage(said),
         usage_quality=_quality(said.get(semconv.USAGE_QUALITY)),
@@ -81,7 +84,7 @@ def _joined(said: object) -> str:
 
 
 def _nanoseconds(seconds: object) -> int | None:
-    return round(seconds * 1e9) if isinstance(seconds, float) and math.isfinite(seconds * 1e9) else None
+    return round(seconds * 1e9) if isinstance(seconds, float) and abs(seconds) < _MAX_SECONDS else None
 
 
 def _of_resource(resource: Mapping[str, Any]) -> Attribution:

@@ -115,6 +115,10 @@ _NULLABLE: Final = frozenset(
 _NOTHING: Final = Usage()
 _NO_TAGS: Final[dict[str, str]] = {}
 _counts_of = attrgetter(*usage.FIELDS)
+_other_counts_of = attrgetter(
+    *(field.name for field in fields(LLMCall) if field.type in ("int", "int | None") and field.name != "started_at_ns")
+)
+_INT64_MAX: Final = 2**63 - 1
 
 
 def columns_of(rows: Sequence[PricedCall]) -> dict[str, list[object]]:
@@ -190,6 +194,9 @@ def _fault_of_amounts(row: PricedCall) -> tuple[str, str] | None:
     counts = _counts_of(row.call.usage or _NOTHING)
     if max(counts) > COUNT_LIMIT or min(counts) < -COUNT_LIMIT:
         return "count", f"a count of {max(counts, key=abs)} is beyond {COUNT_LIMIT}"
+    others = [count for count in _other_counts_of(row.call) if count is not None]
+    if max(others) > _INT64_MAX or min(others) < ~_INT64_MAX:
+        return "count", f"a number of {max(others, key=abs)} is more than 64 bits hold"
     return None
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import time
 import urllib.error
 import urllib.request
+from base64 import b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -72,6 +75,16 @@ def other_spans(count: int) -> bytes:
         attribute = span.attributes.add(key="http.request.method")
         attribute.value.string_value = f"GET {number}"
     return request.SerializeToString()
+
+
+def as_json(body: bytes) -> bytes:
+    """Return a request in OTLP's JSON, where ids are hex."""
+    told = MessageToDict(ExportTraceServiceRequest.FromString(body))
+    for resource in told["resourceSpans"]:
+        for scope in resource["scopeSpans"]:
+            for span in scope["spans"]:
+                span |= {name: b64decode(span[name]).hex() for name in ("traceId", "spanId") if name in span}
+    return json.dumps(told).encode()
 
 
 @dataclass(frozen=True, slots=True)

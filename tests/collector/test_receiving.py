@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64decode
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from google.protobuf.json_format import MessageToDict
 from llmcost_collector.requests import MAX_EXAMPLE
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llmcost.attribution import Attribution
 from tests.collector.conftest import running
-from tests.collector.telling import COST, LOGS, METRICS, a_call, call, gzipped, other_spans, post, request_of
+from tests.collector.telling import COST, LOGS, METRICS, a_call, as_json, call, gzipped, other_spans, post, request_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,16 +24,6 @@ if TYPE_CHECKING:
 
 OK, INVALID = grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT
 EXHAUSTED, STRANGER = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAUTHENTICATED
-
-
-def as_json(body: bytes) -> bytes:
-    """Return a request in OTLP's JSON, where ids are hex."""
-    told = MessageToDict(ExportTraceServiceRequest.FromString(body))
-    for resource in told["resourceSpans"]:
-        for scope in resource["scopeSpans"]:
-            for span in scope["spans"]:
-                span |= {name: b64decode(span[name]).hex() for name in ("traceId", "spanId") if name in span}
-    return json.dumps(told).encode()
 
 
 def segments(up: Running) -> list[Path]:
