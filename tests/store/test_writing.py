@@ -90,7 +90,7 @@ class TestRowsThatCannotBeStored:
             (a_call(2, cost=2 * 10**18), "amount", "2000000 USD"),
             (a_call(2, input_tokens=10**15 + 1), "count", "beyond"),
             (a_call(2, response_id="half of a pair: \ud83d"), "engine", "cannot be encoded"),
-            (a_call(2, duration_ns=2**63), "engine", "duration_ns|cannot be encoded"),
+            (a_call(2, duration_ns=2**63), "count", "more than 64 bits hold"),
         ],
     )
     def test_one_bad_row_does_not_keep_the_others_out(self, dsn: str, row: PricedCall, kind: str, said: str) -> None:
