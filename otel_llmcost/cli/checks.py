@@ -56,26 +56,28 @@ class Finding:
 
 
 def check_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Say which SDKs are here, and whether `opentelemetry-instrument` will patch them."""
-    from otel_llmcost.instrument.registry import INSTRUMENTORS
+    """Say which SDKs are here, whether `opentelemetry-instrument` will patch them, and which nobody can see into."""
+    from packaging.requirements import Requirement
+
+    from otel_llmcost.instrument.registry import INSTRUMENTORS, instrumentor_of
+    from otel_llmcost.instrument.unseen import UNSEEN
 
     topic = "instrumentation"
     ours = {entry.name for entry in importlib.metadata.entry_points(group="opentelemetry_instrumentor")}
-    said_off = environ.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", "")
-    off = {name.strip() for name in said_off.split(",")}
-    sdks = [(module, package) for module, (package, _) in INSTRUMENTORS.items() if "." not in package]
-    for module, package in sdks:
-        version, entry = _version_of(package), f"llmcost_{module}"
-        if version is None:
-            yield Finding(topic, State.NOTE, f"{package} is not installed")
-        elif entry not in ours:
-            fix = "reinstall otel-llmcost into the environment of the application"
-            yield Finding(topic, State.FIX, f"{package} {version}: the entry point {entry} is missing", fix)
-        elif entry in off or "*" in off:
-            fix = f"take {entry} out of OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
-            yield Finding(topic, State.FIX, f"{package} {version}: switched off by {said_off!r}", fix)
-        else:
-            yield _support_of(module, package, version)
+    for module in INSTRUMENTORS:
+        for needed in map(Requirement, instrumentor_of(module).instrumentation_dependencies()):
+            if (version := _version_of(needed.name)) is None:
+                yield Finding(topic, State.NOTE, f"{needed.name} is not installed")
+            elif f"llmcost_{module}" not in ours:
+                fact = f"{needed.name} {version}: the entry point llmcost_{module} is missing"
+                yield Finding(topic, State.FIX, fact, "reinstall otel-llmcost into the environment of the application")
+            elif not needed.specifier.contains(version, prereleases=True):
+                yield Finding(topic, State.FIX, f"{needed.name} {version} is not {needed}", f"install {needed}")
+            else:
+                yield _switched(module, f"{needed.name} {version}", environ)
+    for package, fix in UNSEEN.items():
+        if (version := _version_of(package)) is not None:
+            yield Finding(topic, State.NOTE, f"{package} {version}: models that it asks are not seen", fix)
     scripts = sysconfig.get_path("scripts")
     if shutil.which("opentelemetry-instrument", path=scripts) or shutil.which("opentelemetry-instrument"):
         yield Finding(topic, State.OK, "opentelemetry-instrument is installed")
@@ -84,15 +86,19 @@ def check_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(topic, State.NOTE, "opentelemetry-instrument is not on the PATH", fix)
 
 
-def _support_of(module: str, package: str, version: str) -> Finding:
-    from packaging.requirements import Requirement
+_SWITCHES: Final = {"LLMCOST_DISABLED_INSTRUMENTATIONS": "", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "llmcost_"}
+"""The variables that switch instrumentations off, and what they call ours besides its module."""
 
-    from otel_llmcost.instrument.registry import instrumentor_of
 
-    for needed in instrumentor_of(module).instrumentation_dependencies():
-        if not Requirement(needed).specifier.contains(version, prereleases=True):
-            return Finding("instrumentation", State.FIX, f"{package} {version} is not {needed}", f"install {needed}")
-    return Finding("instrumentation", State.OK, f"{package} {version} is patched under opentelemetry-instrument")
+def _switched(module: str, sdk: str, environ: Mapping[str, str]) -> Finding:
+    """Say whether an SDK that can be patched will be."""
+    for variable, prefix in _SWITCHES.items():
+        said, name = environ.get(variable, ""), f"{prefix}{module}"
+        if {name, "*" if prefix else name} & {each.strip() for each in said.split(",")}:
+            fix = f"take {name} out of {variable}"
+            state = State.FIX if prefix else State.NOTE  # who names it in our own variable means it
+            return Finding("instrumentation", state, f"{sdk}: switched off by {said!r}", fix)
+    return Finding("instrumentation", State.OK, f"{sdk} is patched under opentelemetry-instrument")
 
 
 def check_destination(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.metadata
 import os
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,34 @@ def test_both_sdks_are_found_patched_and_a_switched_off_one_is_a_fault() -> None
     off = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "redis, llmcost_openai"}
     facts = {finding.fact.split()[0]: finding.state for finding in check_instrumentation(off)}
     assert (facts["openai"], facts["anthropic"]) == (State.FIX, State.OK)
+
+
+def test_every_sdk_is_named_with_its_version_as_its_distribution_is_called() -> None:
+    facts = {finding.fact.split()[0]: finding for finding in check_instrumentation({})}
+    for name in ("openai", "anthropic", "groq", "together", "cerebras-cloud-sdk"):
+        assert (
+            facts[name].fact == f"{name} {importlib.metadata.version(name)} is patched under opentelemetry-instrument"
+        )
+
+
+def test_what_our_own_switch_leaves_alone_is_said() -> None:
+    off = {"LLMCOST_DISABLED_INSTRUMENTATIONS": "openai, groq"}
+    facts = {finding.fact.split()[0]: finding for finding in check_instrumentation(off)}
+    assert (facts["openai"].state, facts["groq"].state, facts["anthropic"].state) == (State.NOTE, State.NOTE, State.OK)
+    assert facts["openai"].fix == "take openai out of LLMCOST_DISABLED_INSTRUMENTATIONS"
+
+
+def test_a_client_that_nobody_can_see_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "xai_sdk-1.21.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: xai-sdk\nVersion: 1.21.0\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    facts = {finding.fact.split()[0]: finding for finding in check_instrumentation({})}
+    assert (facts["xai-sdk"].state, facts["xai-sdk"].fact) == (
+        State.NOTE,
+        "xai-sdk 1.21.0: models that it asks are not seen",
+    )
+    assert "openai SDK" in facts["xai-sdk"].fix
 
 
 def test_where_calls_go_is_said(tmp_path: Path) -> None:
