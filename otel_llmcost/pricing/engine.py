@@ -41,7 +41,6 @@ _Price = TypeVar("_Price")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 BATCH: Final = "batch"
-FAST: Final = "fast"
 
 _TIER_WORDS: Final = {
     "": STANDARD,
@@ -117,8 +116,9 @@ def _tier(service_tier: str, speed: str, is_batch: bool) -> str:  # noqa: FBT001
     tier = service_tier.strip().lower()
     if is_batch or tier == BATCH:
         return BATCH
-    if speed.strip().lower() == FAST:
-        return FAST
+    mode = speed.strip().lower()
+    if mode not in _TIER_WORDS:  # such as Anthropic's `fast`; one without rates is told as a doubt
+        return mode
     return _TIER_WORDS.get(tier, tier)
 
 

@@ -161,6 +161,14 @@ def test_fast_mode_is_a_tier_of_its_own():
     assert answer.rate_id == "anthropic/claude-opus-4-8@first#fast"
 
 
+def test_a_speed_without_rates_is_billed_as_standard_and_says_so():
+    """Bedrock's latency-optimized inference costs more, and the table has no rates of it."""
+    served = Served(speed="optimized", service_tier="default")
+    answer = priced(Usage(input_tokens=1000), "amazon.nova-pro-v1:0", provider="aws.bedrock", served=served)
+    assert (answer.status, answer.list_cost) == (PriceStatus.FALLBACK, 1000 * 800_000)  # 0.80 USD per million
+    assert "optimized" in answer.detail
+
+
 def test_ordinary_speed_is_no_tier():
     served = Served(speed="standard", service_tier="standard", region="not_available")
     answer = priced(Usage(input_tokens=1), "claude-opus-4-8", provider="anthropic", served=served)
