@@ -1,0 +1,57 @@
+-- The five numbers of each feature for the last whole week (Monday to Sunday), against the week before.
+WITH
+    {include:dates},
+    toMonday(today) - 7 AS week,
+    spent AS
+    (
+        SELECT
+            d.feature AS feature,
+            toFloat64(ifNull(sumIf(d.effective_cost, d.day >= week), 0)) AS usd,
+            toFloat64(ifNull(sumIf(d.effective_cost, d.day < week), 0)) AS before
+        FROM spend_daily AS d
+        WHERE d.day >= week - 7
+            AND d.day < week + 7
+            {filters:d}
+        GROUP BY feature
+    ),
+    sessions AS
+    (
+        SELECT
+            s.feature AS feature,
+            toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC'))) AS p50,
+            toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC'))) AS p95,
+            toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC'))) AS p95_before
+        FROM session_spend AS s
+        WHERE s.last_started_at >= toDateTime(week - 7, 'UTC')
+            AND s.last_started_at < toDateTime(week + 7, 'UTC')
+            AND s.effective_cost IS NOT NULL
+            {filters:s}
+        GROUP BY feature
+    ),
+    events AS
+    (
+        SELECT
+            e.feature AS feature,
+            countIf(e.kind = 'anomaly') AS anomalies,
+            countIf(e.kind IN ('refusal', 'stopped')) AS stopped
+        FROM cost_events AS e
+        WHERE e.occurred_at >= toDateTime(week, 'UTC')
+            AND e.occurred_at < toDateTime(week + 7, 'UTC')
+        GROUP BY feature
+    )
+SELECT
+    if(s.feature = '', '(unattributed)', s.feature) AS feature,
+    s.usd AS spend_usd,
+    if(s.before = 0, NULL, s.usd / s.before - 1) AS spend_change_share,
+    q.p50 AS median_a_session_usd,
+    q.p95 AS p95_a_session_usd,
+    if(q.p95_before = 0, NULL, q.p95 / q.p95_before - 1) AS p95_change_share,
+    ifNull(e.anomalies, 0) AS anomalies_count,
+    ifNull(e.stopped, 0) AS stopped_count
+FROM spent AS s
+LEFT JOIN sessions AS q ON q.feature = s.feature
+LEFT JOIN events AS e ON e.feature = s.feature
+ORDER BY
+    spend_usd DESC,
+    feature
+SETTINGS join_use_nulls = 1

@@ -1,0 +1,88 @@
+"""A month in a store of each kind, filled once: the dashboards only read."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_llmcost.store import PricedCall, Store, connect
+from tests.support import clickhouse, months
+from tests.support.catalogue import fill_catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_WEEK_NS = 7 * months.DAY_NS
+_FIRST_WEDNESDAY_NS = 6 * months.DAY_NS
+"""1970-01-07."""
+
+
+@pytest.fixture(scope="session")
+def until_ns() -> int:
+    """16:00 (UTC) of the last Wednesday that is over."""
+    return _FIRST_WEDNESDAY_NS + (time.time_ns() - 7 * months.DAY_NS) // _WEEK_NS * _WEEK_NS + 16 * months.HOUR_NS
+
+
+@pytest.fixture(scope="session")
+def calls(until_ns: int) -> list[PricedCall]:
+    """36 days in which things happen.
+
+    Yesterday search went over to a dearer model and a feature without a price began. Chat grows by a seventh every
+    week, and asked in a loop once; the prompts of summarize were cut before last week began.
+    """
+    began = until_ns - 16 * months.HOUR_NS - months.DAY_NS
+    last_monday = until_ns - 16 * months.HOUR_NS - 9 * months.DAY_NS
+
+    def change(product: months.Product, start_ns: int) -> months.Product:
+        if product.name == "search" and start_ns >= began:
+            return months.altered(product, model="large-1", cached=0.2, prompt_hash="prompt-9")
+        if product.name == "fresh" and start_ns < began:
+            return months.altered(product, a_day=0)
+        if product.name == "chat" and start_ns == until_ns - 30 * months.HOUR_NS:
+            return months.altered(product, calls=40, is_loop=True)
+        if product.name == "chat":
+            return months.altered(
+                product, a_day=round(40 * 8**7 / 7**7 * (7 / 8) ** ((until_ns - start_ns) / _WEEK_NS))
+            )
+        if product.name == "summarize" and start_ns < last_monday:
+            return months.altered(product, input_tokens=40_000)
+        return product
+
+    fresh = months.Product(name="fresh", team="growth", a_day=48, is_priced=False)
+    return list(months.month(until_ns=until_ns, days=36, seed=7, products=(*months.SHOP, fresh), change=change))
+
+
+@pytest.fixture(scope="session", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+def seeded(
+    request: pytest.FixtureRequest, calls: list[PricedCall], until_ns: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """The calls in a store of each kind."""
+    if request.param == "chdb":
+        dsn = f"chdb://{tmp_path_factory.mktemp('boards')}/store"
+    else:
+        running: clickhouse.Server = request.getfixturevalue("server")
+        dsn = running.dsn(f"boards_{uuid.uuid4().hex}")
+    with connect(dsn, clock_ns=lambda: until_ns) as store:
+        store.migrate()
+        fill_catalogue(store, until_ns)
+        store.write(calls)
+        store.derive()
+        yield store
+
+
+@pytest.fixture(scope="session")
+def library() -> object:
+    """The real server's library."""
+    try:
+        return clickhouse.fetch()
+    except clickhouse.UnavailableError as exc:
+        pytest.skip(f"no real ClickHouse server: {exc}")
+
+
+@pytest.fixture(scope="session")
+def server(library: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
+    with clickhouse.running(tmp_path_factory.mktemp("server")) as running:
+        yield running
