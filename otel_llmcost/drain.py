@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
-from otel_llmcost.dialects.own import calls_in
+from otel_llmcost.dialects.otlp import calls_in_logs, calls_in_traces
 from otel_llmcost.errors import CorruptSegmentError, StoreRefusedError
 from otel_llmcost.spool import Spool
 from otel_llmcost.store import PricedCall
@@ -101,7 +101,7 @@ def calls_of(frame: Frame) -> Iterable[LLMCall]:
     Raises:
         google.protobuf.message.DecodeError: It is no request of ours.
     """
-    return calls_in(frame.payload) if frame.signal == "traces" else ()
+    return calls_in_traces(frame.payload) if frame.signal == "traces" else calls_in_logs(frame.payload)
 
 
 def keep_refused(rows: Sequence[Refused], data_dir: Path) -> str:

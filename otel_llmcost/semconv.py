@@ -122,6 +122,75 @@ TAGS_HEADER: Final = "x-llmcost-tags"
 SCOPE_PREFIX: Final = "otel_llmcost."
 """Instrumentation scopes of our own spans begin with this."""
 
+# --- how others say the same, newest first (otel_llmcost/dialects) ---
+TOLD_PROVIDER: Final = (GEN_AI_PROVIDER_NAME, "gen_ai.system")
+TOLD_OPERATION: Final = (GEN_AI_OPERATION_NAME, "llm.request.type")
+TOLD_INPUT: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens")
+TOLD_OUTPUT: Final = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens")
+TOLD_TOTAL: Final = ("gen_ai.usage.total_tokens", "llm.usage.total_tokens")
+TOLD_CACHE_READ: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.prompt_tokens_details.cached_tokens",
+    "gen_ai.usage.input_tokens.cached",
+    "gen_ai.usage.details.cache_read_tokens",
+)
+TOLD_CACHE_WRITE: Final = (
+    GEN_AI_USAGE_CACHE_WRITE,
+    "gen_ai.usage.cache_creation.input_tokens",
+    "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.prompt_tokens_details.cache_creation_tokens",
+    "gen_ai.usage.input_tokens.cache_write",
+    "gen_ai.usage.details.cache_write_tokens",
+)
+TOLD_CACHE_WRITE_1H: Final = (
+    USAGE_ATTRIBUTES["cache_write_1h_tokens"],
+    "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
+)
+TOLD_REASONING: Final = (
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+    "gen_ai.usage.completion_tokens_details.reasoning_tokens",
+    "gen_ai.usage.output_tokens.reasoning",
+    "gen_ai.usage.details.reasoning_tokens",
+)
+TOLD_OUTPUT_AUDIO: Final = (
+    "gen_ai.usage.audio.output_tokens",
+    "gen_ai.usage.completion_tokens_details.audio_tokens",
+    "gen_ai.usage.details.output_audio_tokens",
+)
+TOLD_INPUT_AUDIO: Final = ("gen_ai.usage.audio.input_tokens", "gen_ai.usage.details.input_audio_tokens")
+TOLD_CACHE_READ_AUDIO: Final = (
+    "gen_ai.usage.audio.cache_read.input_tokens",
+    "gen_ai.usage.details.cache_audio_read_tokens",
+)
+TOLD_SERVICE_TIER: Final = (
+    SERVICE_TIER,
+    "openai.response.service_tier",
+    "gen_ai.openai.response.service_tier",
+    "anthropic.response.service_tier",
+    "gen_ai.response.service_tier",
+)
+TOLD_SERVICE_TIER_REQUESTED: Final = (
+    SERVICE_TIER_REQUESTED,
+    "openai.request.service_tier",
+    "gen_ai.openai.request.service_tier",
+    "anthropic.request.service_tier",
+)
+TOLD_STREAM: Final = (GEN_AI_REQUEST_STREAM, "gen_ai.is_streaming", "llm.is_streaming", "langsmith.request.streaming")
+TOLD_FINISH: Final = (
+    GEN_AI_RESPONSE_FINISH_REASONS,
+    "gen_ai.response.finish_reason",
+    "anthropic.message.stop_reason",
+    "ai.response.finishReason",
+)
+TOLD_REQUEST_ID: Final = (PROVIDER_REQUEST_ID, "anthropic.request.id", "aws.request_id")
+TOLD_ENVIRONMENT: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
+GEN_AI_USAGE_RAW: Final = "gen_ai.usage.raw"
+GEN_AI_USAGE_INPUT_DETAILS: Final = "gen_ai.usage.input_token_details"
+GEN_AI_USAGE_OUTPUT_DETAILS: Final = "gen_ai.usage.output_token_details"
+GEN_AI_PREFIX: Final = "gen_ai."
+
 # --- what tells LLM calls from other telemetry, in any dialect ---
 TELLING_WORDS: Final = (b"gen_ai.", b"llm", b"ai.model.", b"langfuse.")
 """A span that tells of an LLM call holds one of these in its bytes, in a name or a value; most others hold none."""

@@ -41,7 +41,7 @@ def calls_in(payload: bytes) -> Iterator[LLMCall]:
     """
     request = ExportTraceServiceRequest.FromString(payload)
     for of_resource in request.resource_spans:
-        resource = _values(of_resource.resource.attributes)
+        resource = values(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
             if of_scope.scope.name.startswith(semconv.SCOPE_PREFIX):
                 for span in of_scope.spans:
@@ -50,7 +50,7 @@ def calls_in(payload: bytes) -> Iterator[LLMCall]:
 
 def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_version: str) -> LLMCall:
     """Return the call that one of our spans tells of."""
-    said = _values(span.attributes)
+    said = values(span.attributes)
     told = {name: said[key] for key, name in _FIELD_OF.items() if type(said.get(key)) is _KIND_OF[name]}
     return LLMCall(
         trace_id=span.trace_id.hex(),
@@ -105,7 +105,8 @@ def _usage(said: Mapping[str, Any]) -> Usage | None:
     return Usage(**counts, cache_write_5m_tokens=written - counts.get("cache_write_1h_tokens", 0))
 
 
-def _values(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+def values(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+    """Return attributes as Python has them."""
     return {attribute.key: _value(attribute.value) for attribute in attributes}
 
 

@@ -1,0 +1,86 @@
+"""Langfuse's SDK: observations of type `generation` or `embedding`, whose usage is JSON.
+
+Buckets are disjoint by Langfuse's rule: `input` holds what no other `input_…` bucket holds, `output` likewise. Where
+the usage is the provider's own object, as its OpenAI wrapper keeps it, it is read as the provider means it. No provider
+is named, so the model's name has to tell its maker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_llmcost.dialects.counts import Counts, usage_of
+from otel_llmcost.dialects.reading import call_of, from_json
+from otel_llmcost.dialects.telling import whole
+from otel_llmcost.providers.registry import read_answer
+
+if TYPE_CHECKING:
+    from otel_llmcost.call import LLMCall
+    from otel_llmcost.dialects.telling import Telling
+    from otel_llmcost.usage import Usage
+
+NAME: Final = "langfuse"
+SCOPES: Final = ("langfuse",)
+_PREFIX: Final = "langfuse.observation."
+_OPERATIONS: Final = {"generation": "chat", "embedding": "embeddings"}
+_RAW: Final = "raw"
+
+
+def read(telling: Telling) -> LLMCall | None:
+    """Return the call that an observation of Langfuse tells of."""
+    operation = _OPERATIONS.get(telling.text(f"{_PREFIX}type"), "")
+    if not operation:
+        return None
+    model = telling.text(f"{_PREFIX}model.name")
+    maker = _maker_of(model)
+    usage, rule = _usage_of(from_json(telling.attributes.get(f"{_PREFIX}usage_details")), maker)
+    return call_of(
+        telling,
+        NAME,
+        provider=maker,
+        usage=usage,
+        input_semantics=rule,
+        operation=operation,
+        request_model=model,
+        response_model=model,
+        prompt_name=telling.text(f"{_PREFIX}prompt.name"),
+        prompt_version=str(telling.attributes.get(f"{_PREFIX}prompt.version", "")),
+    )
+
+
+def _usage_of(said: dict[str, Any], maker: str) -> tuple[Usage | None, str]:
+    if "input" not in said and ("prompt_tokens" in said or "input_tokens" in said):
+        reading = read_answer(maker or "openai", {"usage": said})
+        return (None, "") if reading.fault else (reading.usage, _RAW)
+    for_an_hour, written = _first(said, "input_cache_creation_1h"), _first(said, *_CACHE_WRITE)
+    thought = _first(said, "output_reasoning_tokens", "output_reasoning")
+    output = _first(said, "output")
+    counts = Counts(
+        input=_first(said, "input"),
+        output=None if output is None else output + (thought or 0),
+        cache_read=_first(said, *_CACHE_READ),
+        cache_write=(written or 0) + (for_an_hour or 0) or None,
+        cache_write_1h=for_an_hour,
+        reasoning=thought,
+    )
+    return usage_of(counts, known="exclusive")
+
+
+_CACHE_READ: Final = ("input_cached_tokens", "cache_read_input_tokens", "input_cache_read")
+_CACHE_WRITE: Final = ("input_cache_creation", "cache_creation_input_tokens", "input_cache_creation_5m")
+
+
+def _first(said: dict[str, Any], *names: str) -> int | None:
+    return next((count for name in names if (count := whole(said.get(name))) is not None), None)
+
+
+_MAKERS: Final = {
+    "claude": "anthropic", "gpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "chatgpt": "openai",
+    "text-embedding": "openai", "gemini": "gcp.gemini", "mistral": "mistral_ai", "command": "cohere",
+    "deepseek": "deepseek", "grok": "x_ai",
+}  # fmt: skip
+"""Who sells models whose names begin so."""
+
+
+def _maker_of(model: str) -> str:
+    return next((maker for start, maker in _MAKERS.items() if model.startswith(start)), "")

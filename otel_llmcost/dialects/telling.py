@@ -1,0 +1,70 @@
+"""One span or log record in which somebody may tell of a call, decoded once from whatever carried it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """A span, or a log record in the shape of one.
+
+    Attributes:
+        scope_name: The instrumentation scope, scope_version its version.
+        name: The span's name, or the event's.
+        trace_id: 32 lowercase hex digits, empty for a log record outside of any trace.
+        span_id: 16 lowercase hex digits, of a log record those of the span that it was written in.
+        parent_span_id: 16 lowercase hex digits, empty for a root.
+        started_at_ns: Unix nanoseconds, ended_at_ns likewise; a log record has one moment.
+        attributes: Values as Python has them: text, bool, int, float, lists of those.
+        resource: The attributes of the process that told it.
+        is_error: Whether its status says so.
+    """
+
+    scope_name: str
+    scope_version: str = ""
+    name: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    parent_span_id: str = ""
+    started_at_ns: int = 0
+    ended_at_ns: int = 0
+    attributes: Mapping[str, Any]
+    resource: Mapping[str, Any]
+    is_error: bool = False
+
+    def text(self, *names: str) -> str:
+        """Return the first of these attributes that holds text, empty for none."""
+        return next((value for name in names if isinstance(value := self.attributes.get(name), str) and value), "")
+
+    def count(self, *names: str) -> int | None:
+        """Return the first of these attributes that holds a whole number, None for none."""
+        return next((count for name in names if (count := whole(self.attributes.get(name))) is not None), None)
+
+    def texts(self, *names: str) -> str:
+        """Return the first of these attributes that holds text or a list of texts, joined by commas."""
+        for name in names:
+            value = self.attributes.get(name)
+            if isinstance(value, str | list | tuple) and value:
+                return joined(value)
+        return ""
+
+    def flag(self, *names: str) -> bool:
+        """Tell whether one of these attributes is true."""
+        return any(self.attributes.get(name) is True for name in names)
+
+
+def whole(value: object) -> int | None:
+    """Return a number that is whole, None for anything else. JavaScript's are doubles."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
+
+
+def joined(values: str | Iterable[object]) -> str:
+    """Return texts joined by commas, as a record keeps several finish reasons."""
+    return values if isinstance(values, str) else ",".join(map(str, values))
