@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from otel_llmcost import semconv
+from otel_llmcost.dialects.scopes import is_silent, may_tell
 from otel_llmcost.errors import LLMCostError
 from otel_llmcost.spool import default_data_dir
 
@@ -30,7 +31,7 @@ _log: Final = logging.getLogger("otel_llmcost")
 
 
 class LLMCostExporter(SpanExporter):
-    """Writes our own spans into the ClickHouse of `LLMCOST_DSN`, priced; spans that are no LLM calls are passed over.
+    """Writes spans that tell of calls into the ClickHouse of `LLMCOST_DSN`, priced, ours and those of others.
 
     For processes that hold spans and nothing else: a test, a tool, a service that relays spans. In an instrumented
     application (`OTEL_TRACES_EXPORTER=llmcost`) every call is recorded and spooled whatever becomes of its span, so
@@ -47,13 +48,13 @@ class LLMCostExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Price and write the spans that are calls."""
-        ours = [span for span in spans if _is_ours(span)]
-        if not ours or (not self._is_explicit and _pipeline_runs()):
+        telling = [span for span in spans if _may_tell(span)]
+        if not telling or (not self._is_explicit and _pipeline_runs()):
             return SpanExportResult.SUCCESS
         try:
-            self._write(ours)
+            self._write(telling)
         except LLMCostError as error:
-            _log.warning("%d calls are not stored: %s", len(ours), error)
+            _log.warning("%d calls are not stored: %s", len(telling), error)
             return SpanExportResult.FAILURE
         return SpanExportResult.SUCCESS
 
@@ -71,12 +72,12 @@ class LLMCostExporter(SpanExporter):
         from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
         from otel_llmcost.config.pricer import load_pricer
-        from otel_llmcost.dialects.own import calls_in
+        from otel_llmcost.dialects.otlp import calls_in_traces
         from otel_llmcost.drain import priced
 
         if self._pricer is None:
             self._pricer = load_pricer(os.environ, default_data_dir(os.environ))
-        calls = calls_in(encode_spans(spans).SerializeToString())
+        calls = calls_in_traces(encode_spans(spans).SerializeToString())
         self._opened().write(priced(calls, self._pricer, received_at_ns=time.time_ns()))
 
     def _opened(self) -> Store:
@@ -93,9 +94,12 @@ def default_dsn(data_dir: Path) -> str:
     return f"chdb://{data_dir.absolute() / 'store'}"
 
 
-def _is_ours(span: ReadableSpan) -> bool:
+def _may_tell(span: ReadableSpan) -> bool:
     scope = span.instrumentation_scope
-    return scope is not None and scope.name.startswith(semconv.SCOPE_PREFIX)
+    if scope is None:
+        return False
+    is_ours = scope.name.startswith(semconv.SCOPE_PREFIX)
+    return is_ours or (not is_silent(scope.name) and may_tell(span.attributes or ()))
 
 
 def _pipeline_runs() -> bool:

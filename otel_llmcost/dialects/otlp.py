@@ -10,7 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from otel_llmcost import semconv
 from otel_llmcost.dialects import coding_agents
 from otel_llmcost.dialects.own import call_from, values
-from otel_llmcost.dialects.registry import may_tell, reader_of
+from otel_llmcost.dialects.registry import reader_of
+from otel_llmcost.dialects.scopes import may_tell
 from otel_llmcost.dialects.telling import Telling
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
     from otel_llmcost.call import LLMCall
+    from otel_llmcost.dialects.registry import Reader
 
 _ERROR: Final = 2  # STATUS_CODE_ERROR
 
@@ -35,21 +37,21 @@ def calls_in_traces(payload: bytes) -> Iterator[LLMCall]:
     for of_resource in request.resource_spans:
         resource = values(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
-            if of_scope.scope.name.startswith(semconv.SCOPE_PREFIX):
+            scope = of_scope.scope
+            if scope.name.startswith(semconv.SCOPE_PREFIX):
                 for span in of_scope.spans:
-                    yield call_from(span, resource, of_scope.scope.name, of_scope.scope.version)
-            elif reader_of(of_scope.scope.name) is not None:
-                yield from _others(of_scope, resource)
+                    yield call_from(span, resource, scope.name, scope.version)
+            elif read := reader_of(scope.name):
+                yield from _others(of_scope, read, resource)
 
 
-def _others(of_scope: ScopeSpans, resource: Mapping[str, Any]) -> Iterator[LLMCall]:
-    name, version = of_scope.scope.name, of_scope.scope.version
-    read = reader_of(name)
+def _others(of_scope: ScopeSpans, read: Reader, resource: Mapping[str, Any]) -> Iterator[LLMCall]:
+    scope = of_scope.scope
     for span in of_scope.spans:
         names = [attribute.key for attribute in span.attributes]
         if semconv.DIALECT in names:  # a process of ours has read it already
-            yield call_from(span, resource, name, version)
-        elif read is not None and may_tell(name, names) and (call := read(_telling(span, of_scope.scope, resource))):
+            yield call_from(span, resource, scope.name, scope.version)
+        elif (may_tell(names) or read is coding_agents.read_span) and (call := read(_telling(span, scope, resource))):
             yield call
 
 

@@ -165,12 +165,15 @@ class Engine:
             self._has_database = True
         return self._has_database
 
-    def command(
-        self, sql: str, settings: Mapping[str, object] | None = None, parameters: Mapping[str, object] | None = None
-    ) -> object:
+    def command(self, sql: str, settings: Mapping[str, object] | None = None) -> object:
         """Run one statement and return its only value, if it has one."""
         with self._translated(), self._in_database():
-            return self._client.command(sql, parameters=dict(parameters or {}), settings=dict(settings or {}))
+            return self._client.command(sql, settings=dict(settings or {}))
+
+    def change(self, sql: str, parameters: Mapping[str, object]) -> None:
+        """Run one statement that changes rows, with `{name:Type}` parameters of any size."""
+        with self._translated(), self._in_database():
+            self._client.raw_query(sql, parameters=dict(parameters))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
         """Return the rows of a query whose values are `{name:Type}` parameters."""

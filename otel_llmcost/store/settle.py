@@ -24,8 +24,15 @@ HOUR_NS: Final = 3_600_000_000_000
 REACH_HOURS: Final = 1
 """Tellings of one call start at most so far apart."""
 
-MAX_KEYS: Final = 10_000
 MAX_ROUNDS: Final = 20
+MAX_LISTED: Final = 2_000
+"""Ids of one parameter: a server takes 128 KiB of it."""
+
+MAX_LISTS: Final = 16
+MAX_IDS: Final = MAX_LISTED * MAX_LISTS
+
+_IDS: Final = f"arrayConcat({', '.join(f'{{ids_{number}:Array(String)}}' for number in range(MAX_LISTS))})"
+"""The ids that `_listed` gives to a statement."""
 
 _OTHERS_TOLD: Final = """
 SELECT 1
@@ -50,13 +57,12 @@ SELECT
     is_retelling
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
-    AND trace_id IN {traces:Array(String)}
     AND trace_id IN
     (
         SELECT others.trace_id
         FROM llm_calls_log AS others
         WHERE toStartOfHour(others.started_at) IN {hours:Array(DateTime('UTC'))}
-            AND others.trace_id IN {traces:Array(String)}
+            AND others.trace_id IN (SELECT arrayJoin({ids}))
             AND others.dialect != ''
     )
     AND correction_id = ''
@@ -64,7 +70,7 @@ ORDER BY precedence DESC
 LIMIT 1 BY
     trace_id,
     span_id
-"""
+""".replace("{ids}", _IDS)
 
 _PASS_VERDICT: Final = """
 INSERT INTO llm_calls_log
@@ -79,7 +85,13 @@ FROM
     SELECT *
     FROM llm_calls_log
     WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
-        AND (trace_id, span_id) IN {keys:Array(Tuple(String, String))}
+        AND (trace_id, span_id) IN
+        (
+            SELECT
+                substring(told.id, 1, 32),
+                substring(told.id, 33)
+            FROM (SELECT arrayJoin({ids}) AS id) AS told
+        )
     ORDER BY precedence DESC
     LIMIT 1 BY
         trace_id,
@@ -87,7 +99,7 @@ FROM
         correction_id
 ) AS latest
 WHERE latest.is_retelling != {is_retelling:UInt8}
-"""
+""".replace("{ids}", _IDS)
 
 
 def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
@@ -110,8 +122,8 @@ def settle(engine: Engine, batch: Sequence[PricedCall]) -> None:
     if not any(row.call.dialect for row in batch) and not _others_told(engine, hours):
         return
     traces = sorted({row.call.trace_id for row in batch})
-    for start in range(0, len(traces), MAX_KEYS):
-        _settle(engine, hours, traces[start : start + MAX_KEYS])
+    for start in range(0, len(traces), MAX_IDS):
+        _settle(engine, hours, traces[start : start + MAX_IDS])
 
 
 def _settle(engine: Engine, hours: set[int], traces: Sequence[str]) -> None:
@@ -120,19 +132,27 @@ def _settle(engine: Engine, hours: set[int], traces: Sequence[str]) -> None:
     for _ in range(MAX_ROUNDS):
         told = _told(engine, far, traces)
         told_again = retellings(told)
-        wrong: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
+        wrong: dict[bool, list[Seen]] = {True: [], False: []}
         for seen, is_retelling in told.items():
-            key = (seen.trace_id, seen.span_id)
-            if seen.started_at_ns // HOUR_NS in near and is_retelling != (key in told_again):
-                wrong[not is_retelling].append(key)
+            due = (seen.trace_id, seen.span_id) in told_again
+            if is_retelling != due and seen.started_at_ns // HOUR_NS in near:
+                wrong[due].append(seen)
         if not any(wrong.values()):
             return
-        for is_retelling, keys in wrong.items():
-            if keys:
-                said = {"is_retelling": int(is_retelling), "keys": keys, "hours": _times(near)}
-                engine.command(_PASS_VERDICT, parameters=said)
+        for due, tellings in wrong.items():
+            for start in range(0, len(tellings), MAX_IDS):
+                _pass_verdict(engine, tellings[start : start + MAX_IDS], is_retelling=due)
     msg = f"which tellings count is decided otherwise by another writer, {MAX_ROUNDS} times in a row"
     raise StoreUnreachableError(msg)
+
+
+def _pass_verdict(engine: Engine, tellings: Sequence[Seen], *, is_retelling: bool) -> None:
+    said = {
+        "is_retelling": int(is_retelling),
+        "hours": _times({telling.started_at_ns // HOUR_NS for telling in tellings}),
+        **_listed([telling.trace_id + telling.span_id for telling in tellings]),
+    }
+    engine.change(_PASS_VERDICT, said)
 
 
 def _others_told(engine: Engine, hours: set[int]) -> bool:
@@ -141,8 +161,8 @@ def _others_told(engine: Engine, hours: set[int]) -> bool:
 
 
 def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
-    """Return what was told in the traces that others tell of, and whether it is marked as a retelling."""
-    rows = engine.query(_TOLD, {"hours": _times(hours), "traces": traces}).result_rows
+    """Return what was told in those of the traces that others tell of, and whether it is marked as a retelling."""
+    rows = engine.query(_TOLD, {"hours": _times(hours), **_listed(traces)}).result_rows
     return {
         Seen(trace, span, parent, start, end, call, tuple(models), scope, dialect, tuple(counts) or None): bool(marked)
         for trace, span, parent, start, end, call, models, scope, dialect, counts, marked in rows
@@ -163,6 +183,10 @@ def _seen_in(row: PricedCall) -> Seen:
         call.dialect,
         (call.usage.input_tokens, call.usage.output_tokens) if call.usage else None,
     )
+
+
+def _listed(ids: Sequence[str]) -> dict[str, Sequence[str]]:
+    return {f"ids_{part}": ids[part * MAX_LISTED : (part + 1) * MAX_LISTED] for part in range(MAX_LISTS)}
 
 
 def _around(hours: Iterable[int], reach: int) -> set[int]:

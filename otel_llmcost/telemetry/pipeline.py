@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections import Counter, deque
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import LLMCostError
@@ -87,6 +88,13 @@ class Pipeline:
             self._start()
         elif time.monotonic() > self._due_s:
             self._let_worker_in()
+
+    def hear(self, read: Callable[[], LLMCall | None]) -> None:
+        """Take what others tell, which the worker reads. It is no call of ours: neither counted nor measured."""
+        if self._queue.qsize() >= self._settings.max_queue_size:
+            self.dropped["queue_full"] += 1
+        else:
+            self.later(partial(self._read, read))
 
     def later(self, work: Callable[[], None]) -> None:
         """Have the worker do something that the garbage collector, which may hold any lock, must not do itself."""
@@ -217,6 +225,14 @@ class Pipeline:
             return None
         return item
 
+    def _read(self, read: Callable[[], LLMCall | None]) -> None:
+        from otel_llmcost.call import to_attributes
+
+        if (call := read()) is not None:
+            call.attribution = call.attribution.over(self._settings.defaults)
+            call.feature_source = call.feature_source or ("default" if call.attribution.feature else "")
+            self._queue.put((call, to_attributes(call)))
+
     def _encode(self, batch: list[_Finished]) -> None:
         from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
 
@@ -226,7 +242,7 @@ class Pipeline:
             self.dropped["unencodable"] += len(batch)
             raise
         self._waiting.append((frame, len(batch)))
-        self._metrics.record(batch, self.dropped)
+        self._metrics.record([item for item in batch if not item[0].dialect], self.dropped)
 
     def _limit_waiting(self) -> None:
         while sum(calls for _, calls in self._waiting) > self._settings.max_queue_size:

@@ -8,14 +8,18 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from otel_llmcost import feature, session
 from otel_llmcost.call import LLMCall
+from otel_llmcost.dialects.otlp import calls_in_traces
+from otel_llmcost.spool import Spool
 from otel_llmcost.telemetry.origin import MAX_SERVED, Served
 from otel_llmcost.telemetry.pipeline import Pipeline
-from otel_llmcost.telemetry.processor import LLMCostSpanProcessor
+from otel_llmcost.telemetry.processor import MAX_INSIDE, LLMCostSpanProcessor
 from otel_llmcost.telemetry.settings import Settings
+from otel_llmcost.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,3 +124,83 @@ def test_a_request_inside_another_of_the_same_trace_does_not_outlive_it(
     assert served.route(trace_id) == "inner"
     inner.end()
     assert served.route(trace_id) == ""
+
+
+COUNTED = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "anthropic",
+    "gen_ai.request.model": "claude-sonnet-4-5",
+    "gen_ai.usage.input_tokens": 10,
+    "gen_ai.usage.output_tokens": 5,
+}
+
+
+def heard(pipeline: Pipeline, data_dir: Path) -> list[LLMCall]:
+    """Return what is in the spool."""
+    assert pipeline.flush()
+    with Spool(data_dir / "spool") as spool:
+        frames = [frame for segment in spool.segments() for frame in segment.frames]
+    return [call for frame in frames for call in calls_in_traces(frame.payload)]
+
+
+def test_a_call_that_another_library_tells_of_is_heard(
+    provider: TracerProvider, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    tracer = provider.get_tracer("opentelemetry.instrumentation.genai.anthropic", "1.3b0")
+    with feature("search"):
+        span = tracer.start_span("chat", attributes=COUNTED)
+    span.end()
+    provider.get_tracer("opentelemetry.instrumentation.httpx").start_span("POST", attributes=COUNTED).end()
+    provider.get_tracer("my.app").start_span("query", attributes={"http.route": "/"}).end()
+
+    (call,) = heard(pipeline, tmp_path)
+
+    assert (call.dialect, call.scope_version, call.attribution.feature) == ("opentelemetry", "1.3b0", "search")
+    assert call.usage == Usage(input_tokens=10, output_tokens=5)
+    assert f"{span.get_span_context().span_id:016x}" == call.span_id
+    assert pipeline.taken == 0, "it is no call of ours, and is neither counted nor measured"
+
+
+def test_what_is_told_inside_a_call_of_ours_is_not_heard(
+    provider: TracerProvider, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    ours = provider.get_tracer("otel_llmcost.anthropic").start_span("chat")
+    inner = provider.get_tracer("com.anthropic.sdk.python").start_span(
+        "anthropic.messages.create", context=set_span_in_context(ours), attributes=COUNTED
+    )
+    inner.end()
+    ours.end()
+
+    assert heard(pipeline, tmp_path) == []
+
+
+def test_a_span_that_was_sampled_out_is_not_heard(pipeline: Pipeline, served: Served, tmp_path: Path) -> None:
+    provider = TracerProvider(sampler=RecordOnly())
+    provider.add_span_processor(LLMCostSpanProcessor(pipeline, served))
+    provider.get_tracer("com.anthropic.sdk.python").start_span("chat", attributes=COUNTED).end()
+
+    assert heard(pipeline, tmp_path) == []
+    provider.shutdown()
+
+
+class RecordOnly(Sampler):
+    """Has spans recorded, and not exported."""
+
+    def should_sample(self, *_: object, **__: object) -> SamplingResult:  # type: ignore[override]
+        return SamplingResult(Decision.RECORD_ONLY)
+
+    def get_description(self) -> str:
+        return "record only"
+
+
+def test_an_inner_span_that_never_ends_does_not_pile_up(provider: TracerProvider, pipeline: Pipeline) -> None:
+    processor = LLMCostSpanProcessor(pipeline, Served())
+    provider.add_span_processor(processor)
+    ours = provider.get_tracer("otel_llmcost.openai").start_span("chat")
+    tracer = provider.get_tracer("openinference.instrumentation.openai")
+    held = [tracer.start_span("chat", context=set_span_in_context(ours)) for _ in range(MAX_INSIDE + 5)]
+
+    assert len(processor._inside) == MAX_INSIDE
+    for span in held:
+        span.end()
+    assert not processor._inside

@@ -1,0 +1,108 @@
+"""The log records of coding agents, as OTLP carries them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from otel_llmcost.dialects.otlp import calls_in_logs
+from otel_llmcost.usage import Usage
+
+AT_NS = 1_790_000_000_000_000_000
+
+CLAUDE_CODE = {
+    "event.name": "api_request", "event.timestamp": "2026-09-21T10:00:00Z", "event.sequence": 3,
+    "session.id": "s-1", "user.id": "u-1", "model": "claude-opus-4-7", "duration_ms": "1500", "cost_usd": "0.5",
+    "input_tokens": "10", "output_tokens": "90", "cache_read_tokens": "2000", "cache_creation_tokens": "300",
+    "request_id": "req_1",
+}  # fmt: skip
+GEMINI_CLI = {
+    "event.name": "gemini_cli.api_response", "session.id": "s-2", "model": "gemini-2.5-pro", "duration_ms": 800,
+    "input_token_count": 100, "output_token_count": 10, "cached_content_token_count": 60, "thoughts_token_count": 40,
+    "tool_token_count": 25, "total_token_count": 175, "prompt_id": "p1", "auth_type": "oauth-personal",
+}  # fmt: skip
+CODEX = {
+    "event.name": "codex.sse_event", "event.kind": "response.completed", "conversation.id": "c-1", "model": "gpt-5.1",
+    "input_token_count": 100, "cached_token_count": 40, "output_token_count": 10, "reasoning_token_count": 5,
+    "tool_token_count": 110,
+}  # fmt: skip
+
+
+def logs(*records: dict[str, Any], scope: str = "", service: str = "", **fields: Any) -> bytes:
+    request = ExportLogsServiceRequest()
+    of_resource = request.resource_logs.add()
+    attribute = of_resource.resource.attributes.add(key="service.name")
+    attribute.value.string_value = service
+    of_scope = of_resource.scope_logs.add()
+    of_scope.scope.name = scope
+    for said in records:
+        record = of_scope.log_records.add(time_unix_nano=AT_NS, **fields)
+        for key, value in said.items():
+            kind = {str: "string_value", int: "int_value", float: "double_value"}[type(value)]
+            setattr(record.attributes.add(key=key).value, kind, value)
+    return request.SerializeToString()
+
+
+def test_claude_code_counts_as_anthropic_does() -> None:
+    (call,) = calls_in_logs(logs(CLAUDE_CODE, scope="com.anthropic.claude_code.events", service="claude-code"))
+
+    assert call.usage == Usage(input_tokens=2310, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90)
+    assert (call.provider, call.response_model, call.dialect) == ("anthropic", "claude-opus-4-7", "claude-code")
+    assert (call.input_semantics, call.provider_request_id) == ("exclusive:scope", "req_1")
+    assert (call.started_at_ns, call.duration_ns) == (AT_NS - 1_500_000_000, 1_500_000_000)
+    assert (call.attribution.session_id, call.attribution.user) == ("s-1", "u-1")
+    assert call.reported_cost is None, "its cost is its own estimate"
+
+
+def test_gemini_cli_tells_thoughts_and_tool_prompts_beside_the_rest() -> None:
+    (call,) = calls_in_logs(logs(GEMINI_CLI))
+    assert call.usage == Usage(input_tokens=125, cache_read_tokens=60, output_tokens=50, reasoning_tokens=40)
+    assert (call.provider, call.dialect) == ("gcp.gemini", "gemini-cli")
+    (on_vertex,) = calls_in_logs(logs(GEMINI_CLI | {"auth_type": "vertex-ai"}))
+    assert on_vertex.provider == "gcp.vertex_ai"
+
+
+def test_codex_counts_as_openai_does() -> None:
+    (call,) = calls_in_logs(logs(CODEX))
+    assert call.usage == Usage(input_tokens=100, cache_read_tokens=40, output_tokens=10, reasoning_tokens=5)
+    assert (call.provider, call.attribution.session_id, call.dialect) == ("openai", "c-1", "codex")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        CLAUDE_CODE | {"event.name": "user_prompt"},
+        CLAUDE_CODE | {"event.name": "tool_result"},
+        GEMINI_CLI | {"event.name": "gemini_cli.api_request"},
+        CODEX | {"event.kind": "response.created"},
+        CODEX | {"event.name": "codex.tool_result"},
+        {"event.name": "api_request", "model": "claude-opus-4-7", "input_tokens": 5},
+        {},
+    ],
+    ids=["prompt", "tool", "request", "created", "codex tool", "somebody else's event", "nothing"],
+)
+def test_other_records_are_no_calls(said: dict[str, Any]) -> None:
+    scope = "com.anthropic.claude_code.events" if "session.id" in said else "another"
+    assert list(calls_in_logs(logs(said, scope=scope))) == []
+
+
+def test_a_record_is_the_same_call_however_often_it_is_sent_and_another_one_is_another() -> None:
+    def ids(*records: dict[str, Any]) -> list[tuple[str, str]]:
+        payload = logs(*records, service="claude-code")
+        return [(call.trace_id, call.span_id) for call in calls_in_logs(payload)]
+
+    again = CLAUDE_CODE | {"event.sequence": 4, "request_id": "req_2"}
+    first, second = ids(CLAUDE_CODE, again)
+    assert ids(CLAUDE_CODE) == [first]
+    assert first[0] == second[0], "one session is one trace"
+    assert first[1] != second[1]
+    assert (len(first[0]), len(first[1])) == (32, 16)
+
+
+def test_a_record_inside_a_trace_is_a_child_of_the_span_it_was_written_in() -> None:
+    payload = logs(CLAUDE_CODE, service="claude-code", trace_id=b"\x01" * 16, span_id=b"\x02" * 8)
+    (call,) = calls_in_logs(payload)
+    assert (call.trace_id, call.parent_span_id) == ("01" * 16, "02" * 8)
+    assert call.span_id != "02" * 8
