@@ -145,7 +145,7 @@ class Store:
         """Have the hours that begin at these Unix nanoseconds derived anew, however they are now."""
         hours = [datetime.fromtimestamp(hour // 10**9, UTC) for hour in sorted(set(hours_ns))]
         if hours:
-            self._engine.command(_TOUCH, parameters={"hours": hours})
+            self._engine.change(_TOUCH, {"hours": hours})
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Rows:
         """Return the rows of a query.
