@@ -10,6 +10,7 @@ import typer
 
 from otel_llmcost.cli.demo import demo
 from otel_llmcost.cli.doctor import doctor
+from otel_llmcost.cli.erase import erase
 from otel_llmcost.cli.exits import exit_code_of
 from otel_llmcost.cli.migrate import migrate
 from otel_llmcost.cli.price import price
@@ -34,7 +35,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, up, report, tail, sql, price, reprice, verify, migrate, doctor):
+for _command in (demo, up, report, tail, sql, price, reprice, verify, erase, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
 

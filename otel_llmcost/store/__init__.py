@@ -16,11 +16,13 @@ from otel_llmcost.errors import ConfigError
 from otel_llmcost.store import corrections as _corrections
 from otel_llmcost.store import derive as _derive
 from otel_llmcost.store import dsn as _dsn
+from otel_llmcost.store import erasing as _erasing
 from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import owner as _owner
 from otel_llmcost.store import writer as _writer
 from otel_llmcost.store.corrections import Correction
 from otel_llmcost.store.engine import Engine
+from otel_llmcost.store.erasing import Erased
 from otel_llmcost.store.migrate import Migration
 from otel_llmcost.store.reader import Answered, Question, Reader
 from otel_llmcost.store.rows import PricedCall, Refused
@@ -33,6 +35,7 @@ __all__ = [
     "DEFAULT_RETENTION_DAYS",
     "Answered",
     "Correction",
+    "Erased",
     "Migration",
     "PricedCall",
     "Question",
@@ -140,6 +143,10 @@ class Store:
     def correct(self, corrections: Sequence[Correction]) -> int:
         """Post corrections of calls of the store and return how many; one that is there already does no harm."""
         return _corrections.post(self._engine, corrections, now_ns=self._clock_ns())
+
+    def erase(self, kind: str, value: str, *, actor: str, reason: str) -> Erased:
+        """Remove all calls of a `tenant` or a `user`, and correct what was derived from them. See `erasing.erase`."""
+        return _erasing.erase(self._engine, kind, value, actor=actor, reason=reason)
 
     def touch(self, hours_ns: Iterable[int]) -> None:
         """Have the hours that begin at these Unix nanoseconds derived anew, however they are now."""

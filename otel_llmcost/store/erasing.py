@@ -1,0 +1,139 @@
+"""Erasing a tenant or a user: their calls are removed, and what was derived from them is derived anew without them.
+
+Step by step, and each step can be done again: note which hours are concerned, remove the calls, have the hours derived,
+remove what older derivations still say. The note stays until the last step is done, so that a run that was cut short
+after the calls were gone still knows whose sums to correct. The note holds a hash and no name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from otel_llmcost.store import derive as _derive
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_llmcost.store.engine import Engine
+
+COLUMNS: Final = {"tenant": "tenant", "user": "user_id"}
+"""What can be erased, and the column that names it."""
+
+_AT_ONCE: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+_HOURS: Final = """
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(started_at))
+FROM llm_calls_log
+WHERE {column} = {{value:String}}
+"""
+_NOTED: Final = """
+SELECT DISTINCT arrayJoin(splitByChar(',', details['hours']))
+FROM cost_events
+WHERE kind = 'erasure_begun' AND subject = {subject:String} AND event_id NOT IN
+(
+    SELECT details['begun']
+    FROM cost_events
+    WHERE kind = 'erasure' AND subject = {subject:String}
+)
+"""
+_CALLS: Final = "SELECT count() FROM llm_calls WHERE {column} = {{value:String}} AND correction_id = ''"
+_SUPERSEDED: Final = """
+toUnixTimestamp({start}) IN {{starts:Array(UInt32)}}
+    AND derived_at < {{cut:DateTime64(6, 'UTC')}}
+    AND {start} >= (SELECT since FROM derivable_since)
+"""
+_OPEN: Final = """
+SELECT event_id
+FROM cost_events
+WHERE kind = 'erasure_begun' AND subject = {subject:String}
+    AND event_id NOT IN (SELECT details['begun'] FROM cost_events WHERE kind = 'erasure')
+"""
+_TOUCH: Final = "INSERT INTO touched_hours SELECT toDateTime(arrayJoin({hours:Array(UInt32)}), 'UTC'), now('UTC')"
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What an erasure removed.
+
+    Attributes:
+        calls: Calls that were there when the run began; a run that finishes an earlier one may find none.
+        hours: Hours that were derived anew.
+    """
+
+    calls: int
+    hours: int
+
+
+def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> Erased:
+    """Remove all calls of a tenant or user and correct what was derived from them.
+
+    Args:
+        engine: The store.
+        kind: One of `COLUMNS`.
+        value: Whose calls; never empty, since nobody's calls are nobody's to erase.
+        actor: Who erases, for the record.
+        reason: Why, likewise.
+    """
+    if not value:
+        msg = f"an empty {kind} stands for all calls without one, and they are nobody's to erase"
+        raise ValueError(msg)
+    column, subject = COLUMNS[kind], hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
+    hours = [row[0] for row in engine.query(_HOURS.format(column=column), {"value": value}).result_rows]
+    calls = engine.query(_CALLS.format(column=column), {"value": value}).result_rows[0][0]
+    said: dict[str, object] = {"subject": subject, "calls": calls, "actor": actor, "reason": reason}
+    if hours:
+        _note(engine, "erasure_begun", said, {"hours": ",".join(map(str, sorted(hours)))})
+    hours = sorted(int(row[0]) for row in engine.query(_NOTED, {"subject": subject}).result_rows)
+    _remove(engine, "llm_calls_log", f"{column} = {{value:String}}", {"value": value})
+    if hours:
+        engine.command(_TOUCH, parameters={"hours": hours})
+    cut = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
+    _derive.derive(engine)
+    for rollup, period in _derive.PERIODS.items():
+        _forget(engine, f"{rollup}_log", period, hours, cut)
+    for table in _tables_with(engine, column):
+        _remove(engine, table, f"{column} = {{value:String}}", {"value": value})
+    for (begun,) in engine.query(_OPEN, {"subject": subject}).result_rows:
+        _note(engine, "erasure", said, {"begun": begun, "hours": str(len(hours))})
+    return Erased(calls, len(hours))
+
+
+def _forget(engine: Engine, log: str, period: str, hours: Sequence[int], cut: str) -> None:
+    """Remove the derivations of the hours that a newer one stands for; rows of hours that are derived no more stay."""
+    if not hours:
+        return
+    start = "hour" if period == "hour" else "toDateTime(day, 'UTC')"
+    starts = sorted({hour if period == "hour" else hour // 86_400 * 86_400 for hour in hours})
+    _remove(engine, log, _SUPERSEDED.format(start=start), {"starts": starts, "cut": cut})
+
+
+def _tables_with(engine: Engine, column: str) -> list[str]:
+    """Return the tables, other than that of the calls, in which a column of this name says whose rows they are."""
+    sql = """
+        SELECT c.table
+        FROM system.columns AS c
+        INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
+        WHERE c.database = {database:String} AND c.name = {column:String} AND t.engine LIKE '%MergeTree'
+            AND c.table NOT IN ('llm_calls_log', 'limits_log')
+        ORDER BY c.table
+    """
+    return [row[0] for row in engine.query(sql, {"database": engine.database, "column": column}).result_rows]
+
+
+def _remove(engine: Engine, table: str, condition: str, parameters: dict[str, object]) -> None:
+    """Remove rows for good, and return when they are gone from the disk's newest parts."""
+    engine.command(f"ALTER TABLE {table} DELETE WHERE {condition}", _AT_ONCE, parameters)
+
+
+def _note(engine: Engine, kind: str, said: dict[str, object], details: dict[str, str]) -> None:
+    now = datetime.now(UTC)
+    event = said | {
+        "kind": kind,
+        "event_id": f"{str(said['subject'])[:16]}@{now.isoformat()}",
+        "occurred_at": now,
+        "severity": "info",
+        "details": details,
+    }
+    engine.insert("cost_events_log", {name: [value] for name, value in event.items()}, {"async_insert": 0})

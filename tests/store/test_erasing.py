@@ -1,0 +1,118 @@
+"""Whoever is erased is nowhere any more, and every sum is what it would be without them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_llmcost.ledger.verify import verify
+from otel_llmcost.reports.window import Window
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call, said_by, truth_of
+
+if TYPE_CHECKING:
+    from otel_llmcost.store import PricedCall, Store
+
+WINDOW = Window(since_ns=MIDNIGHT_NS - 24 * HOUR_NS, until_ns=MIDNIGHT_NS + 24 * HOUR_NS)
+WHO = {"actor": "dpo", "reason": "asked for it"}
+
+
+def calls() -> list[PricedCall]:
+    """Two tenants that share an hour and a day, and one hour that only the leaving one has."""
+    shared: dict[str, Any] = {"feature": "chat", "request_id": "r", "started_at_ns": MIDNIGHT_NS}
+    return [
+        a_call(1, **shared, tenant="leaving", user="ann", session_id="s-ann", cost=1),
+        a_call(2, **shared, tenant="staying", user="bob", session_id="s-bob", cost=20),
+        a_call(3, tenant="leaving", user="ann", session_id="s-ann", started_at_ns=MIDNIGHT_NS + HOUR_NS, cost=300),
+        a_call(4, tenant="staying", user="ann", session_id="both", started_at_ns=MIDNIGHT_NS + HOUR_NS, cost=4_000),
+        a_call(5, tenant="staying", user="bob", session_id="both", started_at_ns=MIDNIGHT_NS + HOUR_NS + 9, cost=5),
+    ]
+
+
+def places_that_name(store: Store, word: str) -> list[str]:
+    """Return every table of which some text holds the word."""
+    columns = store.query(
+        "SELECT c.table, c.name FROM system.columns AS c INNER JOIN system.tables AS t "
+        "ON t.database = c.database AND t.name = c.table WHERE c.database = currentDatabase() "
+        "AND t.engine LIKE '%MergeTree' AND c.type LIKE '%String%' AND c.default_kind != 'ALIAS'"
+    )
+    return [
+        f"{table}.{name}"
+        for table, name in columns
+        if store.query(
+            f"SELECT count() FROM {table} WHERE position(toString({name}), {{word:String}}) > 0", {"word": word}
+        ).rows
+        != ((0,),)
+    ]
+
+
+@pytest.mark.parametrize(("kind", "value", "stay"), [("tenant", "leaving", [2, 4, 5]), ("user", "ann", [2, 5])])
+def test_nothing_of_them_is_left_and_the_rest_adds_up(store: Store, kind: str, value: str, stay: list[int]) -> None:
+    all_calls = calls()
+    store.write(all_calls)
+    store.derive()
+    erased = store.erase(kind, value, **WHO)
+    assert (erased.calls, erased.hours) == (5 - len(stay), 2)
+    assert said_by(store) == truth_of([all_calls[number - 1] for number in stay])
+    assert places_that_name(store, value) == []
+    assert places_that_name(store, "s-ann") == []
+    assert verify(store, WINDOW).faults == ()
+
+
+def test_that_it_happened_is_kept_without_the_name(store: Store) -> None:
+    store.write(calls())
+    store.erase("tenant", "leaving", **WHO)
+    (event,) = store.query("SELECT calls, actor, reason, length(subject) FROM cost_events WHERE kind = 'erasure'").rows
+    assert event == (2, "dpo", "asked for it", 64)
+
+
+def test_to_erase_somebody_who_is_not_there_does_nothing(store: Store) -> None:
+    store.write(calls())
+    assert store.erase("user", "nobody", **WHO).hours == 0
+    store.derive()
+    assert said_by(store) == truth_of(calls())
+
+
+def test_nobody_cannot_be_erased(store: Store) -> None:
+    with pytest.raises(ValueError, match="an empty tenant stands for all calls without one"):
+        store.erase("tenant", "", **WHO)
+
+
+class _CutShortError(Exception):
+    """Stands for the end of the process."""
+
+
+def test_a_run_cut_short_anywhere_is_finished_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run is cut one step later than the one before, on a ledger of its own; then it is run again."""
+    real = {name: getattr(store._engine, name) for name in ("command", "insert")}
+    everything = calls()
+    for budget in range(0, 60, 2):
+        for table in ("llm_calls_log", "touched_hours", "cost_events_log", "spend_hourly_log", "session_spend_log"):
+            store._engine.command(f"TRUNCATE TABLE {table}")
+        store.write(everything)
+        store.derive()
+        left = iter(range(budget))
+
+        def until_cut(name: str, left: Any, *arguments: Any, **named: Any) -> object:
+            if next(left, None) is None:
+                raise _CutShortError
+            return real[name](*arguments, **named)
+
+        for name in real:
+            monkeypatch.setattr(store._engine, name, partial(until_cut, name, left))
+        try:
+            store.erase("tenant", "leaving", **WHO)
+            was_cut = False
+        except _CutShortError:
+            was_cut = True
+        for name, function in real.items():
+            monkeypatch.setattr(store._engine, name, function)
+        store.erase("tenant", "leaving", **WHO)
+        assert said_by(store) == truth_of([everything[number - 1] for number in (2, 4, 5)]), budget
+        assert places_that_name(store, "leaving") == [], budget
+        if not was_cut:
+            break
+    else:
+        pytest.fail("it never came to its end")
+    assert budget > 10
