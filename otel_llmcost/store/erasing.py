@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = {"tenant": "tenant", "user": "user_id"}
 """What can be erased, and the column that names it."""
 
-_AT_ONCE: Final = {"mutations_sync": 2, "allow_nondeterministic_mutations": 1}
+_AT_ONCE: Final = "SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
 _HOURS: Final = """
 SELECT DISTINCT toUnixTimestamp(toStartOfHour(started_at))
 FROM llm_calls_log
@@ -88,7 +88,7 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
     hours = sorted(int(row[0]) for row in engine.query(_NOTED, {"subject": subject}).result_rows)
     _remove(engine, "llm_calls_log", f"{column} = {{value:String}}", {"value": value})
     if hours:
-        engine.command(_TOUCH, parameters={"hours": hours})
+        engine.change(_TOUCH, {"hours": hours})
     cut = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
     _derive.derive(engine)
     for rollup, period in _derive.PERIODS.items():
@@ -124,7 +124,7 @@ def _tables_with(engine: Engine, column: str) -> list[str]:
 
 def _remove(engine: Engine, table: str, condition: str, parameters: dict[str, object]) -> None:
     """Remove rows for good, and return when they are gone from the disk's newest parts."""
-    engine.command(f"ALTER TABLE {table} DELETE WHERE {condition}", _AT_ONCE, parameters)
+    engine.change(f"ALTER TABLE {table} DELETE WHERE {condition}\n{_AT_ONCE}", parameters)
 
 
 def _note(engine: Engine, kind: str, said: dict[str, object], details: dict[str, str]) -> None:
