@@ -18,6 +18,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPOSE_DSN := clickhouse://llmcost:llmcost@127.0.0.1:8123/llmcost
 PINS := pyproject.toml constraints.txt
+GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 
 ## demo: run a small real app against a simulated provider and show what each feature cost
 .PHONY: demo
@@ -74,6 +75,14 @@ crash: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.collector.fuzz $(ARGS)
 
+## peers: build the collectors and clients of others that the tests send through, as far as Go and npm are here
+.PHONY: peers
+peers:
+	@if command -v $(GO) >/dev/null; then $(MAKE) .build/peers/otelcol .build/peers/go-client; \
+	else echo 'Go is not here: no OpenTelemetry Collector and no Go client'; fi
+	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done; \
+	else echo 'npm is not here: no JavaScript client'; fi
+
 ## dashboards: generate Grafana's dashboards and alert rules from their Python
 .PHONY: dashboards
 dashboards: $(VENV)/.dev
@@ -129,6 +138,21 @@ $(OLDEST)/.test: $(PINS) constraints-oldest.txt | $(OLDEST)/bin/python
 .build/rates/.done: constraints.txt | $(BIN)/python
 	@rm -rf $(@D)
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --target $(@D) -c constraints.txt litellm
+	@touch $@
+
+# What `make peers` builds: minutes, once for a version.
+.build/peers/otelcol: collector/otelcol-builder.yaml
+	@mkdir -p $(@D)/otelcol-build
+	cd $(@D)/otelcol-build && $(GO) run go.opentelemetry.io/collector/cmd/builder@v0.159.0 --config $(CURDIR)/$<
+	@mv $(@D)/otelcol-build/build/otelcol $@
+
+.build/peers/go-client: tests/collector/peers/go/main.go tests/collector/peers/go/go.mod
+	@mkdir -p $(@D)
+	cd $(<D) && $(GO) build -o $(CURDIR)/$@ .
+
+.build/peers/js/.done: tests/collector/peers/js/package.json tests/collector/peers/js/client.mjs
+	@mkdir -p $(@D) && cp $^ $(@D)
+	cd $(@D) && npm install --silent --no-package-lock --no-audit --no-fund
 	@touch $@
 
 %/bin/python:

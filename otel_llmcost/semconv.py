@@ -192,7 +192,7 @@ GEN_AI_USAGE_OUTPUT_DETAILS: Final = "gen_ai.usage.output_token_details"
 GEN_AI_PREFIX: Final = "gen_ai."
 
 # --- what tells LLM calls from other telemetry, in any dialect ---
-TELLING_WORDS: Final = (b"gen_ai.", b"llm", b"ai.model.", b"langfuse.")
+TELLING_WORDS: Final = (b"gen_ai.", b"llm", b"openinference.", b"langfuse.", b"ai.operationId", b"claude_code")
 """A span that tells of an LLM call holds one of these in its bytes, in a name or a value; most others hold none."""
 TELLING_WORDS_OF_LOGS: Final = (*TELLING_WORDS, b"_token")
 """The same of log records, whose attributes coding agents name as they like."""

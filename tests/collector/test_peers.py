@@ -120,7 +120,7 @@ def _python_exporter(up: Running, kind: str) -> SpanExporter:
 
 @pytest.mark.parametrize("kind", ["grpc", "proto", "json"])
 def test_the_javascript_exporters(up: Running, kind: str) -> None:
-    built("js/node_modules", "npm")
+    built("js/.done", "npm")
     url = f"http://127.0.0.1:{up.grpc}" if kind == "grpc" else f"http://127.0.0.1:{up.http}/v1/traces"
     subprocess.run(["node", PEERS / "js" / "client.mjs", kind, url, str(COUNT)], check=True, timeout=DEADLINE_S)
     arrived(up, f"js-{kind}", COUNT)

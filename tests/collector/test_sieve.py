@@ -11,11 +11,13 @@ from llmcost_collector.sieve import NotProtobufError, sift
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otel_llmcost import semconv
+from otel_llmcost.dialects import coding_agents, scopes
 from otel_llmcost.semconv import TELLING_WORDS, TELLING_WORDS_OF_LOGS
 
-texts = st.text(max_size=8) | st.sampled_from(["gen_ai.system", "llm", "ai.model.id", "gen_ai", "x" * 200])
-scopes = st.tuples(texts, st.lists(texts, max_size=6))
-requests = st.lists(st.tuples(texts, st.lists(scopes, max_size=4)), max_size=4)
+texts = st.text(max_size=8) | st.sampled_from(["gen_ai.system", "llm", "ai.operationId", "gen_ai", "x" * 200])
+groups = st.tuples(texts, st.lists(texts, max_size=6))
+requests = st.lists(st.tuples(texts, st.lists(groups, max_size=4)), max_size=4)
 
 
 def encoded(told: list[tuple[str, list[tuple[str, list[str]]]]]) -> ExportTraceServiceRequest:
@@ -95,3 +97,8 @@ def test_a_torn_request_is_refused(told: list[tuple[str, list[tuple[str, list[st
     data = encoded([*told, ("shop", [("llm", ["a span that is cut short"])])]).SerializeToString()
     with pytest.raises(NotProtobufError):
         sift(data[:-cut], TELLING_WORDS)
+
+
+def test_every_name_by_which_a_dialect_knows_a_call_holds_a_word() -> None:
+    names = (*scopes._WORDS, *coding_agents.SCOPES, semconv.SCOPE_PREFIX)
+    assert [name for name in names if not any(word in name.encode() for word in TELLING_WORDS)] == []
