@@ -83,6 +83,11 @@ peers:
 	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done; \
 	else echo 'npm is not here: no JavaScript client'; fi
 
+## soak: make 100,000 calls, a tenth of them streams that end early, and see that nothing is left
+.PHONY: soak
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
+
 ## dashboards: generate Grafana's dashboards and alert rules from their Python
 .PHONY: dashboards
 dashboards: $(VENV)/.dev

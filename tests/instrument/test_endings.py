@@ -50,6 +50,7 @@ def _anthropic(server: ReplayServer) -> anthropic.Anthropic:
     ("status", "error"),
     [(400, openai.BadRequestError), (401, openai.AuthenticationError), (429, openai.RateLimitError)],
 )
+@pytest.mark.cell(provider="openai", surface="chat", mode="sync", shape="error")
 def test_an_error_of_the_provider_reaches_the_application_and_is_told(
     status: int, error: type[Exception], telemetry: Telemetry, server: ReplayServer
 ) -> None:
@@ -81,6 +82,7 @@ def test_a_provider_that_cannot_be_reached_is_told(telemetry: Telemetry) -> None
     assert telemetry.call().error_type == "APIConnectionError"
 
 
+@pytest.mark.cell(provider="anthropic", surface="messages", mode="sync", shape="error")
 def test_an_error_in_the_middle_of_a_stream_is_told_with_what_had_arrived(
     telemetry: Telemetry, server: ReplayServer
 ) -> None:
@@ -137,6 +139,7 @@ def test_an_answer_of_another_shape_is_still_a_call(body: bytes, telemetry: Tele
 # --- streams that end early ---
 
 
+@pytest.mark.cell(provider="anthropic", surface="messages", mode="sync", shape="abort")
 def test_a_stream_that_the_application_leaves_early_keeps_what_was_told(
     telemetry: Telemetry, server: ReplayServer
 ) -> None:
@@ -153,6 +156,7 @@ def test_a_stream_that_the_application_leaves_early_keeps_what_was_told(
     assert 0 < call.time_to_first_token_ns < call.duration_ns
 
 
+@pytest.mark.cell(provider="openai", surface="chat", mode="sync", shape="abort")
 def test_a_chat_stream_left_early_has_no_usage_and_says_so(telemetry: Telemetry, server: ReplayServer) -> None:
     server.answer_with(stream_answer(wire.chat_stream(with_usage=True), pause_s=0.001))
     with _openai(server) as client, client.chat.completions.create(**ASKED, stream=True) as stream:
@@ -192,6 +196,7 @@ async def test_a_call_that_is_cancelled_is_told(telemetry: Telemetry, server: Re
     assert telemetry.call().error_type == "CancelledError"
 
 
+@pytest.mark.cell(provider="anthropic", surface="messages", mode="async", shape="abort")
 async def test_a_stream_that_is_cancelled_keeps_what_was_told(telemetry: Telemetry, server: ReplayServer) -> None:
     server.answer_with(stream_answer(wire.message_stream(), hang_after=700))
     begun = asyncio.Event()
@@ -293,3 +298,103 @@ def test_the_streamed_message_is_told_in_full(telemetry: Telemetry, server: Repl
         "claude-sonnet-4-5-20250929",
     )
     assert call.call_site.startswith(f"{__name__}:test_the_streamed_message_is_told_in_full:")
+
+
+# --- the same for async clients and for the other surfaces ---
+
+
+@pytest.mark.cell(provider="openai", surface="chat", mode="async", shape="abort")
+async def test_an_async_chat_stream_left_early_keeps_a_usage_that_came_early(
+    telemetry: Telemetry, server: ReplayServer
+) -> None:
+    early = '{"id":"c","model":"m","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2},"x":1}'
+    body = f"data: {early}\n\n" + wire.chat_stream(with_usage=False)
+    server.answer_with(stream_answer(body, pause_s=0.001))
+    asked: Any = {**ASKED, "stream": True, "stream_options": {"include_usage": True}}
+    async with _async_openai(server) as client:
+        stream = await client.chat.completions.create(**asked)
+        async for _ in stream:
+            break
+        await stream.close()
+    call = telemetry.wait_for_call()
+    assert call.usage is not None
+    assert (call.usage.input_tokens, call.usage.output_tokens) == (7, 2)
+    assert call.usage_quality is UsageQuality.PARTIAL
+
+
+@pytest.mark.parametrize(
+    "is_async",
+    [
+        pytest.param(False, id="sync", marks=pytest.mark.cell(mode="sync")),
+        pytest.param(True, id="async", marks=pytest.mark.cell(mode="async")),
+    ],
+)
+@pytest.mark.cell(provider="openai", surface="responses", shape="abort")
+def test_a_response_stream_left_early_has_no_usage_and_says_so(
+    telemetry: Telemetry, server: ReplayServer, *, is_async: bool
+) -> None:
+    server.answer_with(stream_answer(wire.response_stream(), pause_s=0.001))
+
+    async def leave() -> None:
+        async with _async_openai(server) as client:
+            stream = await client.responses.create(model="gpt-5", input="Hello", stream=True)
+            await anext(aiter(stream))
+            await stream.close()
+
+    if is_async:
+        asyncio.run(leave())
+    else:
+        with _openai(server) as client, client.responses.create(model="gpt-5", input="Hello", stream=True) as stream:
+            next(iter(stream))
+    call = telemetry.wait_for_call()
+    assert (call.usage, call.usage_quality, call.response_id) == (None, UsageQuality.MISSING, "resp_1")
+
+
+_REFUSED = ("chat.completions", "responses", "embeddings", "messages")
+
+
+@pytest.mark.parametrize(
+    "is_async",
+    [
+        pytest.param(False, id="sync", marks=pytest.mark.cell(mode="sync")),
+        pytest.param(True, id="async", marks=pytest.mark.cell(mode="async")),
+    ],
+)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path,
+            marks=pytest.mark.cell(
+                provider="anthropic" if path == "messages" else "openai", surface=path.partition(".")[0], shape="error"
+            ),
+        )
+        for path in _REFUSED
+    ],
+)
+def test_a_refused_call_is_told_without_a_usage(
+    path: str, telemetry: Telemetry, server: ReplayServer, *, is_async: bool
+) -> None:
+    sdk: Any = anthropic if path == "messages" else openai
+    server.answer_with(openai_error(429, "slow down"))
+    asked = {
+        "chat.completions": ASKED,
+        "responses": {"model": "gpt-5", "input": "Hello"},
+        "embeddings": {"model": "text-embedding-3-small", "input": "Hello"},
+        "messages": ASKED_MESSAGE,
+    }[path]
+    base_url = server.url if path == "messages" else f"{server.url}/v1"
+    kind = {"messages": "Anthropic"}.get(path, "OpenAI")
+    client = getattr(sdk, f"Async{kind}" if is_async else kind)(base_url=base_url, api_key="test", max_retries=0)
+    api = client
+    for name in path.split("."):
+        api = getattr(api, name)
+
+    async def ask() -> None:
+        async with client:
+            await api.create(**asked)
+
+    with pytest.raises(sdk.RateLimitError):
+        asyncio.run(ask()) if is_async else api.create(**asked)
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality, call.error_type) == (None, UsageQuality.MISSING, "RateLimitError")

@@ -154,7 +154,18 @@ SURFACES = [("openai", name) for name in OPENAI] + [("anthropic", name) for name
 pytestmark = pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")
 
 
-@pytest.mark.parametrize(("sdk", "surface"), SURFACES, ids=[name for _, name in SURFACES])
+def _cell(sdk: str, name: str, mode: str, how: str = "") -> Any:
+    """Return the cell that a surface fills: raw ones are told apart by their names."""
+    parts = {*name.split("."), how}
+    surface = "beta.messages" if "beta" in parts else name.partition(".")[0]
+    shape = "raw" if parts & {"raw", "streaming", "lines"} else "stream" if "stream" in parts else "plain"
+    return pytest.mark.cell(provider=sdk, surface=surface, mode=mode, shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("sdk", "surface"),
+    [pytest.param(sdk, name, id=name, marks=_cell(sdk, name, "sync")) for sdk, name in SURFACES],
+)
 def test_a_surface_gives_what_it_gives_uninstrumented_and_is_told_once(
     sdk: str, surface: str, telemetry: Telemetry, provider: ReplayServer
 ) -> None:
@@ -208,8 +219,19 @@ async def _given_async(url: str, path: str, asked: dict[str, Any], *, how: str) 
         return _dumped([event async for event in answer])
 
 
-@pytest.mark.parametrize("how", ["parsed", "lines"])
-@pytest.mark.parametrize("surface", ASYNC_OPENAI)
+@pytest.mark.parametrize(
+    ("surface", "how"),
+    [
+        pytest.param(
+            name,
+            how,
+            id=f"{name}-{how}",
+            marks=_cell("anthropic" if "messages" in name else "openai", name, "async", how),
+        )
+        for name in ASYNC_OPENAI
+        for how in ("parsed", "lines")
+    ],
+)
 async def test_an_async_surface_gives_what_it_gives_uninstrumented_and_is_told_once(
     surface: str, how: str, telemetry: Telemetry, provider: ReplayServer
 ) -> None:
