@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from otel_llmcost.cli.backfill import backfill
 from otel_llmcost.cli.demo import demo
 from otel_llmcost.cli.doctor import doctor
 from otel_llmcost.cli.erase import erase
@@ -35,7 +36,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, up, report, tail, sql, price, reprice, verify, erase, migrate, doctor):
+for _command in (demo, up, report, tail, sql, price, reprice, verify, erase, backfill, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
 

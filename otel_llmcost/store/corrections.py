@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from otel_llmcost.pricing.result import Pricing
     from otel_llmcost.store.engine import Engine
 
-MAX_BATCH: Final = 2_000
+MAX_BATCH: Final = 1_000
 """Corrections posted at once: their keys have to fit into one query."""
 
 _HOUR_NS: Final = 3_600_000_000_000
