@@ -93,6 +93,11 @@ soak: $(VENV)/.dev
 dashboards: $(VENV)/.dev
 	@$(BIN)/python -m dashboards
 
+## dialects: run other instrumentations on the real SDKs and write what their spans are worth into docs/dialects.md
+.PHONY: dialects
+dialects: $(VENV)/.dev
+	@$(BIN)/python -m tests.dialects_live $(ARGS)
+
 ## pictures: draw the README's pictures anew, from what the command shows
 .PHONY: pictures
 pictures: $(VENV)/.demo

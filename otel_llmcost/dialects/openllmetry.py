@@ -1,13 +1,17 @@
 """OpenLLMetry (Traceloop): the conventions' words, current or former by provider.
 
-Its Bedrock input is exclusive. For Gemini it leaves thoughts out of the output and shows them in the total alone.
+Its Bedrock input is exclusive. Of a streamed Anthropic answer it adds up what is already a sum, and misses what the
+end of the stream says of the input, so those counts are taken for an estimate. For Gemini it leaves thoughts out of the
+output and shows them in the total alone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from otel_llmcost import semconv
 from otel_llmcost.dialects import genai
+from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
@@ -37,7 +41,14 @@ def read(telling: Telling) -> LLMCall | None:
         "@traceloop/instrumentation-"
     )
     known: Meaning = "exclusive" if package.startswith("bedrock") else "inclusive"
-    return genai.read(telling, NAME, known=known, amend=_add_thoughts if package.startswith(_GOOGLE) else None)
+    is_added_up = package.startswith("anthropic") and telling.flag(*semconv.TOLD_STREAM)
+    return genai.read(
+        telling,
+        NAME,
+        known=known,
+        amend=_add_thoughts if package.startswith(_GOOGLE) else None,
+        quality=UsageQuality.ESTIMATED if is_added_up else UsageQuality.REPORTED,
+    )
 
 
 def _add_thoughts(_: Telling, counts: Counts) -> None:

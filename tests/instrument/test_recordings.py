@@ -3,63 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.instrument.expectations import assert_told_as_expected
-from tests.support.replay import Recording, recordings
+from tests.support.exchanges import PATHS, client_for, create, run
+from tests.support.replay import recordings
 
 if TYPE_CHECKING:
     from tests.instrument.conftest import Telemetry
-    from tests.support.replay import ReplayServer
+    from tests.support.replay import Recording, ReplayServer
 
 _ALL, _WHY_NONE = recordings("openai", "anthropic")
-_PATHS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/messages")
-RECORDINGS = [recording for recording in _ALL if recording.path in _PATHS]
-
-
-def _create(client: Any, recording: Recording) -> Any:
-    """Ask what the recording asked, through the method that an application would use."""
-    body = dict(recording.request)
-    stream = recording.is_stream
-    body.pop("stream", None)
-    model = body.pop("model")
-    if recording.path == "/v1/messages":
-        asked = {"messages": body.pop("messages"), "max_tokens": body.pop("max_tokens")}
-        return client.messages.create(model=model, **asked, stream=stream, extra_body=body)
-    if recording.path == "/v1/chat/completions":
-        return client.chat.completions.create(
-            model=model, messages=body.pop("messages"), stream=stream, extra_body=body
-        )
-    if recording.path == "/v1/responses":
-        return client.responses.create(model=model, input=body.pop("input"), stream=stream, extra_body=body)
-    return client.embeddings.create(model=model, input=body.pop("input"), encoding_format="float", extra_body=body)
-
-
-def _client(recording: Recording, url: str, *, is_async: bool) -> Any:
-    if recording.provider == "anthropic":
-        import anthropic
-
-        kind: Any = anthropic.AsyncAnthropic if is_async else anthropic.Anthropic
-        return kind(base_url=url, api_key="test", max_retries=0)
-    import openai
-
-    kind = openai.AsyncOpenAI if is_async else openai.OpenAI
-    return kind(base_url=f"{url}/v1", api_key="test", max_retries=0)
-
-
-def _run(recording: Recording, url: str) -> None:
-    with _client(recording, url, is_async=False) as client:
-        answer = _create(client, recording)
-        if recording.is_stream:
-            for _ in answer:
-                pass
+RECORDINGS = [recording for recording in _ALL if recording.path in PATHS]
 
 
 async def _run_async(recording: Recording, url: str) -> None:
-    async with _client(recording, url, is_async=True) as client:
-        answer = await _create(client, recording)
+    async with client_for(recording, url, is_async=True) as client:
+        answer = await create(client, recording)
         if recording.is_stream:
             async for _ in answer:
                 pass
@@ -91,7 +53,7 @@ def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
     if is_async:
         asyncio.run(_run_async(recording, server.url))
     else:
-        _run(recording, server.url)
+        run(recording, server.url)
     if recording.request.get("background"):  # it is told by whoever fetches its answer
         assert telemetry.calls() == []
         return

@@ -1,0 +1,143 @@
+"""What each library's spans are worth: every exchange as it was billed, beside what was read from the span."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_llmcost.dialects.otlp import calls_in_traces
+from otel_llmcost.usage import UsageQuality
+from tests.bench.environments import ROOT, environment
+from tests.dialects_live.libraries import LIBRARIES, REQUIREMENTS
+from tests.support.replay import recordings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_llmcost.call import LLMCall
+
+OUT: Final = ROOT / ".build" / "dialects"
+SURFACES: Final = {
+    "/v1/chat/completions": "OpenAI chat",
+    "/v1/responses": "OpenAI responses",
+    "/v1/embeddings": "OpenAI embeddings",
+    "/v1/messages": "Anthropic messages",
+}
+COUNTS: Final = ("input", "cache_read", "cache_write_5m", "cache_write_1h", "output", "reasoning", "web_search")
+
+
+@dataclass
+class Cell:
+    """What was found of one library on one surface.
+
+    Attributes:
+        exchanges: How many there were, exact how many of them were read in every field as they were billed.
+        missing: How many were told by no span.
+        lost: In how many a field was not told, by field.
+        wrong: In how many a field was told wrong, by field.
+        unflagged: The exchanges in which it was, and nothing in the record says so.
+    """
+
+    exchanges: int = 0
+    exact: int = 0
+    missing: int = 0
+    lost: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    wrong: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    unflagged: list[str] = field(default_factory=list)
+
+
+def run(library: str, mode: str, data_dir: Path | None = None) -> Path:
+    """Run the exchanges in the others' environment, and return the directory of what was told."""
+    pins = ROOT / "constraints.txt"
+    python = environment("dialects", *REQUIREMENTS, "--editable", str(ROOT), constraints=pins)
+    out = (data_dir or OUT) / f"{library}-{mode}"
+    is_native = library == "sdk" or mode == "beside"
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "LLMCOST_DATA", "PYTHON"))
+    }
+    environ = kept | {
+        "ANTHROPIC_OPEN_TELEMETRY": str(is_native).lower(),
+        "TRACELOOP_TRACE_CONTENT": "false",
+        "PYTHONPATH": str(ROOT),
+        "LLMCOST_DATA_DIR": str(out / "data"),
+    }
+    arguments = [python, "-m", "tests.dialects_live.worker", library, mode, str(out)]
+    subprocess.run(arguments, cwd=ROOT, env=environ, check=True, timeout=300)
+    return out
+
+
+def told_in(out: Path) -> dict[str, list[LLMCall]]:
+    """Return the calls that were told of each exchange, by the recording's id."""
+    exchanges = json.loads((out / "exchanges.json").read_text())
+    told: dict[str, list[LLMCall]] = {recording: [] for recording in exchanges.values()}
+    for call in calls_in_traces((out / "spans").read_bytes()):
+        told[exchanges[call.trace_id]].append(call)
+    return told
+
+
+def compared(library: str, out: Path) -> dict[str, Cell]:
+    """Return what is exact, lost and wrong, by surface."""
+    found = {recording.id: recording for recording in recordings("openai", "anthropic")[0]}
+    cells: dict[str, Cell] = defaultdict(Cell)
+    for recording_id, calls in told_in(out).items():
+        recording = found[recording_id]
+        if library == "sdk" and recording.provider != "anthropic":
+            continue
+        cell = cells[SURFACES[recording.path] + (", streamed" if recording.is_stream else "")]
+        cell.exchanges += 1
+        if not calls:
+            cell.missing += 1
+            continue
+        (call,) = calls
+        _compare(call, {name: value for name, value in (recording.expected or {}).items() if value is not None}, cell)
+    return dict(cells)
+
+
+def _compare(call: LLMCall, expected: dict[str, Any], cell: Cell) -> None:
+    told = _fields_of(call)
+    different = {name for name, value in expected.items() if told[name] != value}
+    lost = {name for name in different if not told[name]}
+    for name in lost:
+        cell.lost[name] += 1
+    for name in different - lost:
+        cell.wrong[name] += 1
+    if different - lost and call.usage_quality is UsageQuality.REPORTED:
+        cell.unflagged.append(f"{call.scope_name} {call.response_id}: {sorted(different - lost)}")
+    cell.exact += not different
+
+
+def _fields_of(call: LLMCall) -> dict[str, Any]:
+    usage = call.usage
+    counts = (
+        usage.input_tokens, usage.cache_read_tokens, usage.cache_write_5m_tokens, usage.cache_write_1h_tokens,
+        usage.output_tokens, usage.reasoning_tokens, usage.web_search,
+    ) if usage else (None,) * len(COUNTS)  # fmt: skip
+    return {
+        "model": call.response_model,
+        "response_id": call.response_id,
+        "service_tier": call.service_tier,
+        **dict(zip(COUNTS, counts, strict=True)),
+    }
+
+
+def table() -> str:
+    """Return the table of every library, as Markdown."""
+    lines = [
+        "| library | surface | exchanges | exact | not told (in how many) | told wrong, and flagged |",
+        "|---|---|--:|--:|---|---|",
+    ]
+    for name, library in LIBRARIES.items():
+        for surface, cell in sorted(compared(name, run(name, "alone")).items()):
+            assert not cell.unflagged, cell.unflagged
+            lost = {"the call itself": cell.missing, **cell.lost} if cell.missing else cell.lost
+            said = (library.title, surface, cell.exchanges, cell.exact, _listed(lost), _listed(cell.wrong))
+            lines.append(f"| {' | '.join(map(str, said))} |")
+    return "\n".join(lines)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in sorted(counts.items()))
