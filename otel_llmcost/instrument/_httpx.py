@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from otel_llmcost.providers.reading import Reading
+
     Asking = Callable[[tuple[Any, ...], dict[str, Any]], Asked | None]
     """Says what the arguments of a framing function ask; None if the request is no call of a model."""
 
 REQUEST_ID_HEADERS: Final = ("x-request-id", "request-id")
+MAX_REQUEST_BYTES: Final = 1024 * 1024
+"""A longer request is not decoded; its answer names the model too."""
+
 _KEY_HEADERS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -50,7 +55,7 @@ def asked_of(
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    known = provider_at(host)
+    known = provider_at(host, parts.port)
     route = route_of(known or provider, parts.path)
     if route is None:
         return None
@@ -147,11 +152,16 @@ class HTTPXCall(OpenCall):
 
     sends = 0
     traces_apart = False
+    _headers: Mapping[str, str] | None = None
+    """Of the answer, their names in lower case, where they tell of its usage."""
 
     def __init__(self, patch: HTTPXPatch, process: runtime.Runtime, tracer: Tracer, asked: Asked) -> None:
         super().__init__(process, tracer, asked, patch.scope)
         self.patch = patch
         self._later = process.pipeline.later
+        self._reader: BodyReader | None = None
+        if asked.provider == "aws.bedrock":  # its answers do not name the model, and the path does
+            self.record.response_model = asked.model
 
     def failed(self, error: BaseException) -> None:
         """Note an error status by its number, any other error by its name, and finish."""
@@ -168,14 +178,30 @@ class HTTPXCall(OpenCall):
     def see(self, response: Any) -> None:
         """Read an answer that is here as a whole, or watch one that is still coming."""
         self.answered(self._request_id(response), max(self.sends - 1, 0), _sent_bytes(response.request))
+        if self.asked.surface.complete is not None:
+            self._headers = {name.lower(): value for name, value in response.headers.items()}
         if response.status_code >= 400:  # noqa: PLR2004 - an error answer is no usage
             self.record.error_type = str(response.status_code)
         elif response.is_stream_consumed or response.is_closed:
             self.read(read_document(self, response.content), UsageQuality.REPORTED)
         else:
             self.awaits_body = True
-            is_events = "stream" in response.headers.get("content-type", "") or self.asked.is_stream
-            watch(response, BodyReader(self, is_events=is_events), self._later)
+            kind = response.headers.get("content-type", "")
+            is_events = ("stream" in kind or self.asked.is_stream) and "amazon" not in kind
+            self._reader = BodyReader(self, is_events=is_events)
+            watch(response, self._reader, self._later)
+
+    def finish(self) -> None:
+        """Read what has arrived of a body that nobody has read to its end, as at the end of the process."""
+        if self._reader is not None and not self._reader.is_over:
+            self._reader.end(is_complete=False)  # which finishes the call
+        else:
+            super().finish()
+
+    def read(self, reading: Reading, quality: UsageQuality) -> None:
+        """Note what the answer tells about itself, in its body and in its headers."""
+        complete = self.asked.surface.complete
+        super().read(complete(reading, self._headers) if complete and self._headers else reading, quality)
 
     def _request_id(self, response: Any) -> str:
         return next(filter(None, map(response.headers.get, self.patch.request_id_headers)), "")

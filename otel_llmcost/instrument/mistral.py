@@ -8,16 +8,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.instrument._httpx import HTTPXPatch, asked_of
+from otel_llmcost.instrument._httpx import MAX_REQUEST_BYTES, HTTPXPatch, asked_of
 from otel_llmcost.instrument._instrumentor import Instrumentor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from otel_llmcost.instrument._call import Asked
-
-MAX_REQUEST_BYTES: Final = 1024 * 1024
-"""A longer request is not decoded; its answer names the model too."""
 
 _CLIENTS: Final = {
     "mistralai": "mistral_ai",

@@ -20,6 +20,7 @@ INSTRUMENTORS: Final = {
     "anthropic": ("anthropic", "AnthropicInstrumentor"),
     "mistral": ("mistralai", "MistralInstrumentor"),
     "cohere": ("cohere", "CohereInstrumentor"),
+    "litellm": ("litellm", "LiteLLMInstrumentor"),
     "bedrock": ("botocore", "BedrockInstrumentor"),
     "groq": ("groq", "GroqInstrumentor"),
     "together": ("together", "TogetherInstrumentor"),

@@ -112,6 +112,7 @@ _CHAT: Final = Surface(
     read=read_answer,
     fold=fold_answer,
     marks=(b'"message-start"', b'"message-end"', b'"stream-end"', b'"tool-call-start"'),
+    last=(b'"event_type":"stream-end"', b'"event_type": "stream-end"'),
 )
 _EMBED: Final = Surface(operation="embeddings", read=read_answer)
 _RERANK: Final = Surface(operation="rerank", read=read_answer)

@@ -92,7 +92,11 @@ def read_any(body: Mapping[str, Any]) -> Reading:
 
 _ACCENT: Final = openai.Accent(usage=read_usage)
 _CONVERSATION: Final = Surface(
-    operation="chat", read=read_conversation, fold=fold_conversation, marks=(b'"usage"', b'"error"')
+    operation="chat",
+    read=read_conversation,
+    fold=fold_conversation,
+    marks=(b'"usage"', b'"error"'),
+    last=(b'"type":"conversation.response.done"', b'"type": "conversation.response.done"'),
 )
 _OPENAI: Final = openai.surfaces(_ACCENT)
 _CHAT: Final = replace(_OPENAI["/chat/completions"], read=read_chat, fold=fold_chat)

@@ -70,6 +70,8 @@ class Surface:
         read: Reads the answer's JSON body.
         fold: Reads the events of a stream, in order: the first one, and those that hold one of `marks`.
         marks: An event with none of these bytes in it cannot matter.
+        last: The last event of a stream holds one of these, besides one of `marks`, where it is not `[DONE]`; many
+            clients read no further and leave the body open. Each has a JSON key: no word of a model looks like it.
         is_asked_for_usage: Whether a stream tells its usage only where `stream_options` asks for it.
         essence: Returns a copy of what `fold` reads of an event, without the content; None where an event is small,
             and nobody changes it.
@@ -81,6 +83,7 @@ class Surface:
     read: Callable[[Mapping[str, Any]], Reading]
     fold: Callable[[Sequence[Mapping[str, Any]]], Reading] | None = None
     marks: tuple[bytes, ...] = ()
+    last: tuple[bytes, ...] = ()
     is_asked_for_usage: bool = False
     essence: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     tail: bool = field(default=False)

@@ -116,5 +116,6 @@ MESSAGES: Final = Surface(
     read=read_message,
     fold=fold_message,
     marks=(b'"message_start"', b'"message_delta"', b'"tool_use"', b'"error"'),
+    last=(b'"stop_reason":"', b'"stop_reason": "'),
 )
 """How an answer of the Messages API is read."""

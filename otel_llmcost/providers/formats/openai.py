@@ -227,9 +227,13 @@ def surfaces(accent: Accent = PLAIN) -> dict[str, Surface]:
             read=partial(read_responses, accent=accent),
             fold=partial(fold_responses, accent=accent),
             marks=(b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"type":"error"'),
+            last=_LAST_OF_RESPONSES,
         ),
         "/embeddings": Surface(operation="embeddings", read=partial(read_embeddings, accent=accent), tail=True),
     }
 
 
+_LAST_OF_RESPONSES: Final = tuple(
+    f'"type":{space}"response.{how}"'.encode() for how in ("completed", "incomplete", "failed") for space in ("", " ")
+)
 _FINAL: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
