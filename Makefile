@@ -14,6 +14,7 @@ ARGS ?=
 
 VENV := .venv
 OLDEST := .venv-oldest
+FRAMEWORKS := .build/frameworks
 BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 COMPOSE_DSN := clickhouse://llmcost:llmcost@127.0.0.1:8123/llmcost
@@ -34,6 +35,11 @@ test: $(VENV)/.dev
 .PHONY: test-oldest
 test-oldest: $(OLDEST)/.test
 	@$(OLDEST)/bin/pytest tests/instrument tests/unit/test_attribution*.py tests/unit/test_decorate.py $(ARGS)
+
+## test-frameworks: run the tests of litellm and of the frameworks on top of the SDKs
+.PHONY: test-frameworks
+test-frameworks: $(FRAMEWORKS)/.test
+	@$(FRAMEWORKS)/bin/pytest -n $(JOBS) -o filterwarnings=default tests/frameworks $(ARGS)
 
 ## lint: check format, rules, types, floors and sizes
 .PHONY: lint
@@ -142,6 +148,12 @@ $(OLDEST)/.test: $(PINS) constraints-oldest.txt | $(OLDEST)/bin/python
 	@awk -F== 'NR == FNR { old[$$1] } NR == FNR || !($$1 in old)' constraints-oldest.txt constraints.txt > $(OLDEST)/constraints.txt
 	@$(OLDEST)/bin/python $(PIP_INSTALL) -c $(OLDEST)/constraints.txt -e '.[test]' openai anthropic boto3 aiobotocore \
 	  google-genai ollama
+	@touch $@
+
+$(FRAMEWORKS)/.test: $(PINS) constraints-frameworks.txt | $(FRAMEWORKS)/bin/python
+	@echo 'Installing litellm and the frameworks into $(FRAMEWORKS): a minute or two, once'
+	@awk -F== 'NR == FNR { other[$$1] } NR == FNR || !($$1 in other)' constraints-frameworks.txt constraints.txt > $(FRAMEWORKS)/constraints.txt
+	@$(FRAMEWORKS)/bin/python $(PIP_INSTALL) -c $(FRAMEWORKS)/constraints.txt -e '.[frameworks]'
 	@touch $@
 
 # Only the JSON file inside it is read, so that its many requirements stay away.

@@ -66,7 +66,7 @@ class BodyReader:
         self._call = call
         self._is_events = is_events and call.asked.surface.fold is not None
         self._hides_usage = hides_usage and self._is_events
-        self._last = call.asked.surface.last
+        self._ends = call.asked.surface.last
         self._marks = (*call.asked.surface.marks, _DONE)
         self._kept: list[bytes] = []
         self._pieces: list[bytes] = []
@@ -169,7 +169,7 @@ class BodyReader:
             if len(self._kept) == MAX_KEPT_EVENTS:
                 self._kept.pop()  # the last event is worth more than the last but one: totals run
             self._kept.append(payload)
-            self._is_done = self._is_done or any(mark in line for mark in self._last)
+            self._is_done = self._is_done or any(mark in line for mark in self._ends)
 
     def _shown(self, piece: bytes) -> bytes:
         """Keep the lines that matter; return the whole lines without the event that carries only the usage."""

@@ -39,7 +39,7 @@ _about_to_ask: Final[ContextVar[str]] = ContextVar("llmcost_litellm_provider", d
 
 def _asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked | None:
     url = kwargs.get("url") or args[1]
-    said = _about_to_ask.get()
+    said = _said_by(kwargs.get("logging_obj")) or _about_to_ask.get()
     asked = asked_of(
         str(url),
         _body(kwargs.get("json") or kwargs.get("data")),
@@ -48,6 +48,12 @@ def _asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked | None:
         is_stream=kwargs.get("stream") or None,
     )
     return asked if said or asked is None or asked.provider_source == "host" else None
+
+
+def _said_by(logging: Any) -> str:
+    """Return whom litellm is about to ask, by the object in which it keeps what it knows of a call."""
+    said = logging.model_call_details.get("custom_llm_provider") if logging is not None else ""
+    return said if isinstance(said, str) else ""
 
 
 def _body(sent: object) -> dict[str, Any]:
@@ -67,8 +73,7 @@ def _noting(patch: HTTPXPatch, module: Any) -> None:
 
     def around(original: Any) -> Any:
         def pre_call(logging: Any, *args: Any, **kwargs: Any) -> Any:
-            said = logging.model_call_details.get("custom_llm_provider")
-            _about_to_ask.set(said if isinstance(said, str) else "")
+            _about_to_ask.set(_said_by(logging))
             return original(logging, *args, **kwargs)
 
         return pre_call
