@@ -2,6 +2,7 @@
 #
 # .venv         all that work on the code needs, at the versions of constraints.txt
 # .venv-oldest  the oldest SDKs that pyproject.toml admits, at the versions of constraints-oldest.txt
+# .build/frameworks  litellm and the frameworks on top of the SDKs, at the versions of constraints-frameworks.txt
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
