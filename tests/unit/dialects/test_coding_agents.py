@@ -30,7 +30,7 @@ CODEX = {
 }  # fmt: skip
 
 
-def logs(*records: dict[str, Any], scope: str = "", service: str = "", **fields: Any) -> bytes:
+def logs(*records: dict[str, Any], scope: str = "", service: str = "", at_ns: int = AT_NS, **fields: Any) -> bytes:
     request = ExportLogsServiceRequest()
     of_resource = request.resource_logs.add()
     attribute = of_resource.resource.attributes.add(key="service.name")
@@ -38,7 +38,7 @@ def logs(*records: dict[str, Any], scope: str = "", service: str = "", **fields:
     of_scope = of_resource.scope_logs.add()
     of_scope.scope.name = scope
     for said in records:
-        record = of_scope.log_records.add(time_unix_nano=AT_NS, **fields)
+        record = of_scope.log_records.add(time_unix_nano=at_ns, **fields)
         for key, value in said.items():
             kind = {str: "string_value", int: "int_value", float: "double_value"}[type(value)]
             setattr(record.attributes.add(key=key).value, kind, value)
