@@ -30,7 +30,11 @@ _KIND_OF: Final = {
     field.name: int if field.default is None else type(field.default) if field.name != "provider" else str
     for field in fields(LLMCall)
 }
-_COUNT_OF: Final = {attribute: name for name, attribute in semconv.USAGE_ATTRIBUTES.items()}
+_HOME: Final[dict[str, tuple[str, type, bool]]] = {
+    **{attribute: (name, _KIND_OF[name], False) for attribute, name in _FIELD_OF.items()},
+    **{attribute: (name, int, True) for name, attribute in semconv.USAGE_ATTRIBUTES.items()},
+}
+"""Where each attribute belongs: a field of the call or a count of its usage, its type, and whether it is a count."""
 
 
 def calls_in(payload: bytes) -> Iterator[LLMCall]:
@@ -51,7 +55,15 @@ def calls_in(payload: bytes) -> Iterator[LLMCall]:
 def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_version: str) -> LLMCall:
     """Return the call that one of our spans tells of."""
     said = values(span.attributes)
-    told = {name: said[key] for key, name in _FIELD_OF.items() if type(said.get(key)) is _KIND_OF[name]}
+    told: dict[str, Any] = {}
+    counts: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
+    for key, value in said.items():  # once over what is said, not once for everything that could be
+        if (home := _HOME.get(key)) is None:
+            if key.startswith(semconv.ATTRIBUTION_PREFIX):
+                entries[key] = value
+        elif type(value) is home[1]:
+            (counts if home[2] else told)[home[0]] = value
     return LLMCall(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -59,9 +71,9 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
         started_at_ns=span.start_time_unix_nano,
         duration_ns=min(max(span.end_time_unix_nano - span.start_time_unix_nano, 0), _INT64_MAX),
         provider=told.pop("provider", ""),
-        usage=_usage(said),
+        usage=_usage(counts, said),
         usage_quality=_quality(said.get(semconv.USAGE_QUALITY)),
-        attribution=from_entries(_own_entries(said)).over(_of_resource(resource)),
+        attribution=from_entries(entries).over(_of_resource(resource)),
         service_name=str(resource.get(semconv.SERVICE_NAME, "")),
         service_version=str(resource.get(semconv.SERVICE_VERSION, "")),
         finish_reason=_joined(said.get(semconv.GEN_AI_RESPONSE_FINISH_REASONS)),
@@ -92,12 +104,7 @@ def _of_resource(resource: Mapping[str, Any]) -> Attribution:
     return Attribution(environment=str(environment)) if environment else NOBODY
 
 
-def _own_entries(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in said.items() if key.startswith(semconv.ATTRIBUTION_PREFIX)}
-
-
-def _usage(said: Mapping[str, Any]) -> Usage | None:
-    counts = {name: said[attribute] for attribute, name in _COUNT_OF.items() if type(said.get(attribute)) is int}
+def _usage(counts: Mapping[str, int], said: Mapping[str, Any]) -> Usage | None:
     if not counts:
         return None
     written = said.get(semconv.GEN_AI_USAGE_CACHE_WRITE)

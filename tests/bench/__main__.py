@@ -10,7 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from tests.bench import calls, micro, pricing, results, startup
+from tests.bench import calls, collector, micro, pricing, results, startup
 from tests.bench.environments import BUILD, python_of
 from tests.bench.subjects import BEDROCK_RIVALS, RIVALS, SDK_OF
 
@@ -21,10 +21,13 @@ _WITH = {"openai": ("calls", "startup"), "boto3": ("bedrock",)}
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "--only", choices=("calls", "bedrock", "startup", "micro", "pricing"), help="one part instead of all"
+        "--only",
+        choices=("calls", "bedrock", "startup", "micro", "pricing", "collector"),
+        help="one part instead of all",
     )
     parser.add_argument("--rounds", type=int, default=11, help="rounds of calls")
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
+    parser.add_argument("--spans", type=int, default=200_000, help="spans through the collector and beside it")
     asked = parser.parse_args()
     parts = {
         "calls": lambda: calls.measure(calls.OPENAI, asked.rounds),
@@ -32,6 +35,7 @@ def main() -> None:
         "startup": lambda: startup.measure(asked.runs),
         "micro": lambda: micro.measure(asked.runs),
         "pricing": lambda: pricing.measure(asked.rounds),
+        "collector": lambda: collector.measure(asked.spans),
     }
     for rival in (*RIVALS, *BEDROCK_RIVALS):
         if asked.only is None or asked.only in _WITH[SDK_OF[rival]]:
