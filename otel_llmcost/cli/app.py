@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from otel_llmcost.cli.backfill import backfill
+from otel_llmcost.cli.catalog import catalog
 from otel_llmcost.cli.demo import demo
 from otel_llmcost.cli.doctor import doctor
 from otel_llmcost.cli.erase import erase
@@ -39,6 +40,7 @@ app: Final = typer.Typer(
 for _command in (demo, up, report, tail, sql, price, reprice, verify, erase, backfill, migrate, doctor):
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
+app.add_typer(catalog, epilog=EPILOG)
 
 
 def _version(value: bool) -> None:

@@ -12,6 +12,7 @@ from otel_llmcost.rules import Rules
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_llmcost.config.catalogue import Catalogue
     from otel_llmcost.pricing.overlay import Overlay
 
 __all__ = ["Config", "find_config", "load_config", "parse_config"]
@@ -28,12 +29,14 @@ class Config:
         path: The file; None where there is none.
         overlay: Its `rates`; None where it says nothing of them.
         collector: Its `collector`, for `config.collector.settings_of`.
+        catalogue: Its `features`, `limits` and `tags`.
         rules: Its `attribution`; none where it says nothing of it.
     """
 
     path: Path | None = None
     overlay: Overlay | None = None
     collector: Mapping[str, Any] = field(default_factory=dict)
+    catalogue: Catalogue | None = None
     rules: Rules = field(default_factory=Rules)
 
 
@@ -81,14 +84,20 @@ def parse_config(content: bytes, path: Path) -> Config:
         msg = f"{path}: reading it needs PyYAML: pip install 'otel-llmcost[cli]'"
         raise ConfigError(msg) from exc
     from otel_llmcost.config.attribution import read_attribution
+    from otel_llmcost.config.catalogue import Catalogue, read_features, read_limits
     from otel_llmcost.config.collector import read_collector
     from otel_llmcost.config.rates import read_rates
 
     faults = Faults(path)
     top = read_yaml(content, faults)
-    sections = top.fields(("attribution", "collector", "rates")) if top else {}
+    sections = top.fields(("attribution", "collector", "features", "limits", "rates", "tags")) if top else {}
     overlay = read_rates(sections["rates"]) if "rates" in sections else None
     collector = read_collector(sections["collector"]) if "collector" in sections else {}
     rules = read_attribution(sections["attribution"]) if "attribution" in sections else Rules()
+    catalogue = Catalogue(
+        read_features(sections["features"]) if "features" in sections else None,
+        read_limits(sections["limits"]) if "limits" in sections else None,
+        sections["tags"].texts() if "tags" in sections else None,
+    )
     faults.raise_if_any()
-    return Config(path, overlay, collector, rules)
+    return Config(path, overlay, collector, catalogue, rules)

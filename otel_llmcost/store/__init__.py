@@ -148,6 +148,12 @@ class Store:
         """Remove all calls of a `tenant` or a `user`, and correct what was derived from them. See `erasing.erase`."""
         return _erasing.erase(self._engine, kind, value, actor=actor, reason=reason)
 
+    def record(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Append rows, all of the same columns, to a table of what was decided: the catalogue, events, months."""
+        if rows:
+            columns = {name: [row[name] for row in rows] for name in rows[0]}
+            self._engine.insert(table, columns, {"async_insert": 0})
+
     def touch(self, hours_ns: Iterable[int]) -> None:
         """Have the hours that begin at these Unix nanoseconds derived anew, however they are now."""
         hours = [datetime.fromtimestamp(hour // 10**9, UTC) for hour in sorted(set(hours_ns))]

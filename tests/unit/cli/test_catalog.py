@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_llmcost.cli.catalog import _add
+from otel_llmcost.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_entries_are_added_at_the_end_of_their_section_and_nothing_else_is_touched(tmp_path: Path) -> None:
+    path = tmp_path / "llmcost.yaml"
+    before = "# ours\nfeatures:\n  a: {team: t}  # kept\n\nrates:\n  discounts: []\n"
+    path.write_text(before)
+    _add(path, "features", ["  b: {team: u}"])
+    assert path.read_text() == before.replace("# kept\n", "# kept\n  b: {team: u}\n")
+
+
+def test_a_section_that_is_missing_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "llmcost.yaml"
+    _add(path, "features", ["  a: {team: t}"])
+    _add(path, "limits", ["  - {window: day, cap: 5}"])
+    _add(path, "limits", ["  - {window: month, cap: 9}"])
+    assert path.read_text() == (
+        "features:\n  a: {team: t}\n\nlimits:\n  - {window: day, cap: 5}\n  - {window: month, cap: 9}\n"
+    )
+
+
+def test_a_section_in_braces_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "llmcost.yaml"
+    path.write_text("features: {a: {team: t}}\n")
+    with pytest.raises(ConfigError, match="features is written in braces"):
+        _add(path, "features", ["  b: {team: u}"])
+    assert path.read_text() == "features: {a: {team: t}}\n"
