@@ -82,7 +82,8 @@ def _day(text: str) -> date:
 def _feature_line(feature: "Seen") -> str:
     import json
 
-    return f"  {json.dumps(feature.feature)}: {{team: {json.dumps(feature.team)}, owner: }}"
+    team = json.dumps(feature.team) if feature.team else ""
+    return f"  {json.dumps(feature.feature)}: {{team: {team}, owner: }}"
 
 
 def _limit_line(limit: "Limit") -> str:

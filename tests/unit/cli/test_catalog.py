@@ -4,8 +4,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_llmcost.cli.catalog import _add
+from otel_llmcost.cli.catalog import _add, _feature_line, _limit_line
+from otel_llmcost.config import parse_config
 from otel_llmcost.errors import ConfigError
+from otel_llmcost.ledger.catalogue import Seen, first_limit
+from otel_llmcost.money import PicoUSD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,3 +38,15 @@ def test_a_section_in_braces_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="features is written in braces"):
         _add(path, "features", ["  b: {team: u}"])
     assert path.read_text() == "features: {a: {team: t}}\n"
+
+
+@pytest.mark.parametrize("team", ["", "growth", 'odd: "team"'])
+def test_what_is_written_can_be_read(tmp_path: Path, team: str) -> None:
+    path = tmp_path / "llmcost.yaml"
+    seen = Seen("a: {feature}", team, 9, 5, PicoUSD(7 * 10**12), PicoUSD(10**12), PicoUSD(0))
+    _add(path, "features", [_feature_line(seen)])
+    _add(path, "limits", [_limit_line(first_limit(seen))])
+    found = parse_config(path.read_bytes(), path).catalogue
+    assert found is not None
+    assert found.limits == (first_limit(seen),)
+    assert [feature.name for feature in found.features or ()] == ["a: {feature}"]
