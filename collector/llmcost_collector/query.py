@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ipaddress
 import logging
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any, Final
@@ -106,6 +107,9 @@ class QueryServer:
             await _tell(send, headers, asked, answered)
 
     async def _question(self, headers: Mapping[str, str], asked: Mapping[str, str], receive: Receive) -> Question:
+        if self._lets_in("") and not _is_near(headers.get("host", "")):
+            msg = "without a token set, this is answered under a number or a name without dots only"
+            raise QueryRefusedError(_UNAUTHENTICATED, msg)
         if not self._lets_in(_authorization(headers, asked)):
             msg = "a token is needed, as the password or as a bearer"
             raise QueryRefusedError(_UNAUTHENTICATED, msg)
@@ -131,6 +135,23 @@ class QueryServer:
             parameters={name[len("param_") :]: text for name, text in asked.items() if name.startswith("param_")},
             settings={name: value for name, value in settings.items() if name not in _OF_TRANSPORT},
         )
+
+
+def _is_near(host: str) -> bool:
+    """Tell whether a Host header is one that no web page of a stranger can bring a browser to send.
+
+    A page can have its own name point to this machine (DNS rebinding), and then read what is answered under that
+    name; it can do so with none that has no dot, and with no address.
+    """
+    name = host.strip().lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    if "." not in name and ":" not in name:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.endswith(".localhost")
+    return True
 
 
 def _authorization(headers: Mapping[str, str], asked: Mapping[str, str]) -> str:

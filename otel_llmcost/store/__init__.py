@@ -185,7 +185,7 @@ class Store:
 
     def reader(self) -> Reader:
         """Return what answers queries of others, of an embedded engine; it ends with the store."""
-        return Reader(self._engine.directory)
+        return Reader(self._engine.directory, self._engine.database)
 
     def announce(self, address: str) -> None:
         """Tell other processes of this machine where the owner of an embedded store answers queries."""

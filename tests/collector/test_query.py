@@ -129,6 +129,33 @@ FORBIDDEN = [
     "SELECT * FROM view(SELECT * FROM file('{place}/secret.csv'))",
     "SELECT 1 SETTINGS readonly = 0",
     "SELECT 1 SETTINGS max_memory_usage = 0",
+    "SELECT * APPLY(file) FROM (SELECT '{place}/secret.csv' AS p)",
+    "SELECT * APPLY(x -> file(x)) FROM (SELECT '{place}/secret.csv' AS p)",
+    "SELECT COLUMNS('p') APPLY file FROM (SELECT '{place}/secret.csv' AS p)",
+    "SELECT arrayMap(file, ['{place}/secret.csv'])",
+    "SELECT arrayMap(FILE, ['{place}/secret.csv'])",
+    "SELECT * REPLACE(file(p) AS p) FROM (SELECT '{place}/secret.csv' AS p)",
+    "SHOW TABLES WHERE file('{place}/secret.csv') = ''",
+    "SHOW COLUMNS FROM llm_calls_log WHERE throwIf(1, file('{place}/secret.csv'))",
+    "SHOW COLUMNS FROM `{place}/secret.csv` FROM default",
+    "SHOW CREATE TABLE default.`{place}/secret.csv`",
+    "EXISTS TABLE default.`{place}/secret.csv`",
+    "DESCRIBE TABLE default.`{place}/secret.csv`",
+    "SELECT * FROM default.`{place}/secret.csv`",
+    "SELECT 1 WHERE 'x' IN default.`{place}/secret.csv`",
+    "WITH a AS (SELECT * FROM default.`{place}/secret.csv`) SELECT * FROM a",
+    "SELECT * FROM merge('default', '.*')",
+    "SELECT hasColumnInTable('default', '{place}/secret.csv', 'c1')",
+    "SELECT * FROM system.server_settings",
+    (
+        "SELECT name, value, readonly FROM system.settings LIMIT 0 "
+        "UNION ALL SELECT *, '', 1 FROM default.`{place}/secret.csv`"
+    ),
+    "SELECT name, value, readonly FROM system.settings WHERE name IN (SELECT * FROM default.`{place}/secret.csv`)",
+    "SELECT name, value, readonly FROM system.settings LIMIT 0 SETTINGS format_template_row = '{place}/secret.csv'",
+    "SELECT 1 FORMAT Template SETTINGS format_template_row = '{place}/secret.csv'",
+    "SELECT 1 FORMAT Template",
+    "SELECT 1 FORMAT CapnProto",
 ]
 
 
@@ -144,8 +171,62 @@ def test_nothing_but_a_question_about_the_store_is_answered(up: Running, port: i
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "param_b = 1; SELECT 'evil' INTO OUTFILE '{place}/out.csv' TRUNCATE FORMAT RawBLOB --",
+        "max_threads = 1; SELECT 'evil' INTO OUTFILE '{place}/out.csv' TRUNCATE FORMAT RawBLOB --",
+        "format_x = 1; SELECT 'evil' INTO OUTFILE '{place}/out.csv' TRUNCATE FORMAT RawBLOB --",
+        "param_",
+        "param_ü",
+    ],
+)
+def test_the_name_of_a_parameter_is_a_word_and_no_sql(up: Running, port: int, name: str) -> None:
+    assert ask(port, "SELECT 1", **{name.format(place=up.data_dir): "1"})[0] in (400, 403)
+    assert not (up.data_dir / "out.csv").exists()
+
+
+def test_a_table_named_by_a_parameter_is_looked_at_like_any_other(up: Running, port: int) -> None:
+    (up.data_dir / "secret.csv").write_text(SECRET)
+    named = {"param_d": "default", "param_t": f"{up.data_dir}/secret.csv"}
+    status, said = ask(port, "SELECT * FROM {d:Identifier}.{t:Identifier}", **named)
+    assert status == 403
+    assert SECRET.encode() not in said
+
+
+def test_files_are_no_tables_in_any_database_that_can_be_asked_for(up: Running, port: int) -> None:
+    (up.data_dir / "secret.csv").write_text(SECRET)
+    for database in ("default", "llmcost", "system", f"{up.data_dir}"):
+        path = f"/?{urlencode({'query': f'SELECT * FROM `{up.data_dir}/secret.csv`', 'database': database})}"
+        assert get(port, path).status in (403, 404)
+    assert get(port, f"/?{urlencode({'query': 'SELECT count() FROM llm_calls', 'database': 'default'})}").status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((name, 200) for name in ("localhost", "127.0.0.1:1", "[::1]:1", "collector:8123", "a.localhost")),
+        *((name, 401) for name in ("rebound.example:8123", "127.0.0.1.example")),
+    ],
+)
+def test_without_a_token_no_page_of_a_stranger_can_ask_by_a_name_of_its_own(port: int, host: str, status: int) -> None:
+    assert post(port, b"SELECT 1", "/", host=host).status == status
+
+
+def test_show_and_describe_and_the_tables_of_the_engine_are_answered(port: int) -> None:
+    for sql in ("SHOW TABLES", "SHOW DATABASES", "SHOW TABLES FROM llmcost LIKE '%calls%'", "DESCRIBE llm_calls"):
+        assert ask(port, sql)[0] == 200, sql
+    for sql in ("SHOW COLUMNS FROM llm_calls", "SELECT name FROM system.tables WHERE database = 'llmcost'"):
+        assert ask(port, sql)[0] == 200, sql
+    assert ask(port, "WITH a AS (SELECT 1 AS b) SELECT b FROM a, llmcost.llm_calls LIMIT 1") == (200, b"1\n")
+    assert ask(port, "SHOW CREATE TABLE llmcost.llm_calls_log")[0] == 200
+
+
+@pytest.mark.parametrize(
     "said",
     [
+        {"format_template_row": "x"},
+        {"format_template_resultset": "x"},
+        {"format_avro_schema_registry_url": "http://127.0.0.1:1"},
         {"readonly": "0"},
         {"max_memory_usage": "0"},
         {"allow_experimental_eval_table_function": "1"},
