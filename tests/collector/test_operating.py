@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 import subprocess
+import threading
 import urllib.request
 import uuid
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from otel_llmcost import semconv
 from otel_llmcost.attribution import NOBODY
 from otel_llmcost.store import connect
 from tests.collector.process import COLLECTOR, Service, environment
@@ -174,6 +179,37 @@ def metrics(port: int) -> dict[str, float]:
             name, value = line.partition("{")[0], line.rpartition(" ")[2]
             sums[name] = sums.get(name, 0) + float(value)
     return sums
+
+
+def test_the_metrics_are_pushed_over_otlp_where_opentelemetry_is_told_to(tmp_path: Path) -> None:
+    pushed: list[bytes] = []
+
+    class Backend(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            pushed.append(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Backend) as backend:
+        threading.Thread(target=backend.serve_forever).start()
+        said = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://127.0.0.1:{backend.server_port}/v1/metrics"}
+        with Service(tmp_path, said) as service:
+            assert post(service.http, request_of([a_call()])).status == 200
+            assert service.end() == 0
+        backend.shutdown()
+    names = {
+        metric.name
+        for body in pushed
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+    }
+    prefix = semconv.METRIC_COLLECTOR_PREFIX
+    assert {prefix + "requests", prefix + "calls", prefix + "lag", prefix + "segments.size"} <= names
 
 
 # --- TLS ---

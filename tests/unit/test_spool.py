@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_llmcost.errors import CorruptSegmentError, SpoolError, StoreUnreachableError
+from otel_llmcost.errors import CorruptSegmentError, SpoolError, SpoolFullError, StoreUnreachableError
 from otel_llmcost.spool import (
     KEEP_ACKNOWLEDGED_S,
     MAGIC,
@@ -539,3 +539,45 @@ def test_a_user_who_is_not_known_here_still_has_a_data_directory() -> None:
     """A container may run under a number that no user has, without HOME; `~nobody-we-know` is the same trouble."""
     assert default_data_dir({"LLMCOST_DATA_DIR": "~nobody-we-know/data"}).name == "data"
     assert default_data_dir({}).parts[-3:] == (".local", "share", "llmcost")
+
+
+def test_frames_appended_together_are_all_there_in_one_segment_each_with_its_signal(tmp_path: Path) -> None:
+    frames = [Frame(NOW_NS, b"a trace"), Frame(NOW_NS + 1, b"a log", "logs")]
+    writer = SegmentWriter(tmp_path, fsync="always")
+    writer.append_all(frames)
+    path = writer.seal()
+    assert path is not None
+    assert read_segment(path).frames == frames
+
+
+def test_a_full_spool_is_told_apart_from_one_that_cannot_be_written(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path, max_spool_bytes=1)
+    writer.append(Frame(NOW_NS, b"fits, since nothing was there"))
+    writer.seal()
+    with pytest.raises(SpoolFullError, match="its limit is 1"):
+        writer.append(Frame(NOW_NS, b"one too many"))
+
+
+def test_open_segments_are_passed_over_by_whoever_asks_for_sealed_ones_only(tmp_path: Path) -> None:
+    sealed, still_open = SegmentWriter(tmp_path), SegmentWriter(tmp_path)
+    sealed.append(Frame(NOW_NS, b"sealed"))
+    sealed.seal()
+    still_open.append(Frame(NOW_NS + 1, b"open"))
+    with Spool(tmp_path) as spool:
+        assert [len(segment.frames) for segment in spool.segments(sealed_only=True)] == [1]
+        assert len(list(spool.segments())) == 2
+        size, opened_ns = spool.held()
+    assert (size > 0, opened_ns) == (True, NOW_NS)
+
+
+def test_acknowledged_segments_beyond_their_bytes_go_before_their_time_the_oldest_first(tmp_path: Path) -> None:
+    paths = []
+    for number in range(3):
+        writer = SegmentWriter(tmp_path)
+        writer.append(Frame(NOW_NS + number, bytes(100)))
+        paths.append(writer.seal())
+    with Spool(tmp_path, keep_acknowledged_bytes=250) as spool:
+        for segment in spool.segments():
+            spool.acknowledge(segment, now_s=NOW_NS / 1e9)
+    kept = sorted(path.name for path in (tmp_path / "acknowledged").iterdir())
+    assert kept == [path.name for path in paths[1:] if path is not None]
