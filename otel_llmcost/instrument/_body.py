@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from otel_llmcost.instrument._call import note_fault
@@ -78,7 +79,8 @@ class BodyReader:
     def feed(self, piece: bytes) -> bytes:
         """Take a piece, and return what the application is to see of it."""
         if self._kept and not self._pieces and piece.endswith(b"\n") and not self._is_marked(piece):
-            return piece  # most pieces of a stream: whole lines, and nothing in them matters
+            # Most pieces of a stream: whole lines, and nothing in them matters.
+            return _without_null_usage(piece) if self._hides_usage else piece
         if self.is_over:
             return piece
         if not self._has_begun:
@@ -270,6 +272,8 @@ def read_document(call: OpenCall, body: bytes) -> Reading:
     try:
         document = json.loads(body)
     except ValueError:
+        if surface.fold is not None and (events := events_in(body)):  # one to a line
+            return surface.fold(events)
         return Reading(fault=f"the body of {len(body)} bytes is not JSON")
     return surface.read(document) if isinstance(document, dict) else Reading()
 
@@ -368,7 +372,7 @@ class Tap:
             if isinstance(error, GeneratorExit):
                 self._is_left = True
                 self.reader.mark_end()
-                self._later(functools.partial(self.reader.fail, error))
+                self._later(functools.partial(self.reader.fail, GeneratorExit()))  # `error` would keep its frames alive
             else:
                 self.reader.fail(error)
         except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
@@ -377,9 +381,13 @@ class Tap:
     def closed(self) -> None:
         """Take note that the response is closed: in the middle of a pull the body has just ended and says so itself.
 
-        An SDK whose generator closes the response may do so in the garbage collector, once the pieces were left there.
+        An SDK's generator that is left closes the response, and it may be the garbage collector that leaves it.
         """
-        if not (self.is_pulling or self._is_left):
+        if self.is_pulling or self._is_left:
+            return
+        if isinstance(sys.exception(), GeneratorExit):
+            self.broke_off(GeneratorExit())
+        else:
             try:
                 self.reader.end(is_complete=False)
             except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application

@@ -91,10 +91,10 @@ class Deferred:
         later = runtime.started().pipeline.later
         if not response.is_stream_consumed:
             watch(response, reader, later)
-        elif isinstance(reader, WholeReader):
-            reader.take_all(response.content)
-        else:  # a file may be large, and the application need not wait for us
+        elif isinstance(reader, LineReader):  # a file may be large, and the application need not wait for us
             later(partial(reader.take_all, response.content))
+        else:
+            reader.take_all(response.content)
 
     def _batch(self, batch: str, body: Mapping[str, Any]) -> None:
         """Remember when a batch began: Anthropic's results do not say."""
@@ -133,11 +133,11 @@ class Deferred:
     def _tell(self, record: LLMCall, reading: Reading, body: Mapping[str, Any]) -> None:
         """Hand on a call under the identity that whoever reads it will derive; each once in this process."""
         identity = hashlib.sha256(f"{record.provider}\0{reading.response_id}".encode()).hexdigest()
-        if identity in self._told:
+        if reading.response_id in self._told:
             return
         if len(self._told) >= MAX_REMEMBERED:
             self._told.pop(next(iter(self._told)))
-        self._told[identity] = self._told[reading.response_id] = True
+        self._told[reading.response_id] = True
         record = replace(
             record,
             trace_id=identity[:32],

@@ -71,7 +71,7 @@ class ModulePatch:
     def remove(self) -> None:
         """Undo the patch. What somebody else has wrapped since stays wrapped, around a patch that does nothing."""
         self.is_on = False
-        for owner, name, original, ours in self._replaced:
+        for owner, name, original, ours in reversed(self._replaced):
             if owner.__dict__[name] is ours:
                 setattr(owner, name, original)
         self._replaced.clear()

@@ -129,6 +129,7 @@ class Patch(ModulePatch):
                     if not (call.asks_for_usage and self._is_about_stream_options(call, error)):
                         raise
                     result = original(client, *args, **kwargs)
+                    self._without_stream_options.add(call.host)  # not before: an error may quote what was sent
             except BaseException as error:
                 call.over(error)
                 raise
@@ -149,6 +150,7 @@ class Patch(ModulePatch):
                     if not (call.asks_for_usage and self._is_about_stream_options(call, error)):
                         raise
                     result = await original(client, *args, **kwargs)
+                    self._without_stream_options.add(call.host)  # not before: an error may quote what was sent
             except BaseException as error:
                 call.over(error)
                 raise
@@ -228,13 +230,12 @@ class Patch(ModulePatch):
         )
 
     def _is_about_stream_options(self, call: _SDKCall, error: Exception) -> bool:
-        """Whether a host refused what we added; then it is remembered, and asked once more without it."""
+        """Whether a host refused what we added; then it is asked once more without it."""
         if getattr(error, "status_code", None) not in _REFUSALS:
             return False
         try:
             response = getattr(error, "response", None)
             is_about_it = _STREAM_OPTIONS in f"{error} {getattr(response, 'text', '')}"
-            self._without_stream_options.update([call.host] if is_about_it else [])
         except Exception as fault:  # noqa: BLE001 - the application gets the error that it would have got
             note_fault("reading a refusal", fault)
             is_about_it = True  # better asked once more than failed by what we added

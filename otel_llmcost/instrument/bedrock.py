@@ -173,6 +173,12 @@ class BedrockCall(OpenCall):
 
     def sent(self, request: Mapping[str, Any], context: Mapping[str, Any]) -> None:
         """Note what was sent, and how often."""
+        try:
+            self._sent(request, context)
+        except Exception as error:  # noqa: BLE001 - the application gets its answer, or the error of AWS
+            note_fault("reading a request of bedrock", error)
+
+    def _sent(self, request: Mapping[str, Any], context: Mapping[str, Any]) -> None:
         retries = context.get("retries") or {}
         body = request.get("body")
         sent_bytes = len(body) if isinstance(body, bytes | bytearray) else None

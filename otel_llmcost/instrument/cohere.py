@@ -24,7 +24,8 @@ def _asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked | None:
     base_url = client.get_base_url(kwargs.get("base_url"))
     extra = (kwargs.get("request_options") or {}).get("additional_body_parameters") or {}
     url = f"{base_url.rstrip('/')}/{(path or '').lstrip('/')}"
-    return asked_of(url, {**body, **extra}, client.base_headers(), provider="cohere")
+    said = {name: value for name, value in {**body, **extra}.items() if value is not ...}  # what is not said is `...`
+    return asked_of(url, said, client.base_headers(), provider="cohere")
 
 
 def _sending(patch: HTTPXPatch, module: Any) -> None:

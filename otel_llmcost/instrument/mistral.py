@@ -102,7 +102,6 @@ def _silencing(patch: HTTPXPatch, module: Any) -> None:
         return get_traced_request_and_span
 
     patch.replace(module, "get_or_create_otel_tracer", around_tracer)
-    patch.replace(module, "get_or_create_otel_tracer", around_tracer)
     patch.replace(module, "get_traced_request_and_span", around_span)
 
 

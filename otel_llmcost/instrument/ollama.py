@@ -109,19 +109,16 @@ def _seen(_call: Any, result: Any) -> Any:
 
 def _parts(begin: Callable[[], OpenCall | None], parts: Generator[Any]) -> Iterator[Any]:
     """Yield the parts of an answer, with a frame around the first step."""
-    call = begin()
+    call = _entered(begin())
     try:
         if call is not None:
-            call.enter()
             try:
                 first = next(parts, None)
             except BaseException as error:
-                call.leave()
-                call.failed(error)
+                call.over(error)
                 raise
-            call.leave()
+            call.over()
             if first is None:
-                call.finish()
                 return
             yield first
         yield from parts
@@ -131,25 +128,33 @@ def _parts(begin: Callable[[], OpenCall | None], parts: Generator[Any]) -> Itera
 
 async def _async_parts(begin: Callable[[], OpenCall | None], parts: AsyncGenerator[Any]) -> AsyncIterator[Any]:
     """Yield the parts of an answer, with a frame around the first step."""
-    call = begin()
+    call = _entered(begin())
     try:
         if call is not None:
-            call.enter()
             try:
                 first = await anext(parts, None)
             except BaseException as error:
-                call.leave()
-                call.failed(error)
+                call.over(error)
                 raise
-            call.leave()
+            call.over()
             if first is None:
-                call.finish()
                 return
             yield first
         async for part in parts:
             yield part
     finally:
         await parts.aclose()
+
+
+def _entered(call: OpenCall | None) -> OpenCall | None:
+    """Return the call, in progress; None where there is none, or our own code fails."""
+    try:
+        if call is not None:
+            call.enter()
+    except Exception as error:  # noqa: BLE001 - the application's call goes on
+        note_fault("recording a call of ollama", error)
+        return None
+    return call
 
 
 class OllamaInstrumentor(Instrumentor):

@@ -179,6 +179,7 @@ class Pipeline:
             else:
                 if item is not None:
                     lingering.append(item)
+                    item = None  # an idle worker keeps nothing of the application alive
                     self._due_s = time.monotonic() + LINGER_S + GRACE_S
                     time.sleep(LINGER_S)
             self._due_s = math.inf

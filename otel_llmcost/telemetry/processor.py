@@ -55,11 +55,11 @@ class LLMCostSpanProcessor(SpanProcessor):
         """Forget a request that has been served; hear a span that may tell of a call."""
         self._served.ended(span)
         scope, context = span.instrumentation_scope, span.context
-        if scope is None or context is None or is_silent(scope.name):
+        if scope is None or context is None:
             return
         if context.span_id in self._inside:
             self._inside.discard(context.span_id)
-        elif context.trace_flags.sampled and may_tell(span.attributes or ()):
+        elif not is_silent(scope.name) and context.trace_flags.sampled and may_tell(span.attributes or ()):
             self._pipeline.hear(partial(_told_by, span))
 
     def shutdown(self) -> None:

@@ -107,7 +107,7 @@ class Runtime:
 
 
 _current: Runtime | None = None
-_lock = threading.Lock()
+_lock = threading.RLock()  # the garbage collector may end a call inside of it
 
 
 def started(tracer_provider: TracerProvider | None = None) -> Runtime:
@@ -171,7 +171,7 @@ def _on_sigterm(number: int, _frame: object) -> None:
 
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - another thread of the parent may have held it
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     if _current is None:
         return
     _current.open_calls.clear()

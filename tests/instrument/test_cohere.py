@@ -372,3 +372,14 @@ def test_uninstrumenting_restores_every_function(telemetry: Telemetry) -> None:
     otel_llmcost.uninstrument()
     after = [vars(kind)[name] for kind in kinds for name in ("request", "stream")]
     assert [ours.__wrapped__ for ours in during] == after
+
+
+def test_what_is_not_said_is_no_part_of_the_prompt(
+    telemetry: Telemetry, provider: ReplayServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]
+    with cohere.ClientV2(api_key="test", base_url=provider.url) as client:
+        client.chat(model="command-r7b-12-2024", messages=messages)
+    call = telemetry.call()
+    assert (call.prompt_bytes, len(call.prompt_hash), len(call.request_hash)) == (len("Be brief."), 16, 16)
+    assert "hashing" not in caplog.text

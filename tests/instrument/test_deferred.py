@@ -14,6 +14,9 @@ from opentelemetry.sdk.trace import TracerProvider
 
 import otel_llmcost
 from otel_llmcost import feature, semconv
+from otel_llmcost.call import LLMCall
+from otel_llmcost.instrument import _deferred
+from otel_llmcost.providers.reading import Reading
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument import wire
 from tests.instrument.test_surfaces import ASKED_RESPONSE, MESSAGE, RESPONSE
@@ -22,7 +25,6 @@ from tests.support.replay import Answer, ReplayServer, json_answer, stream_answe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from otel_llmcost.call import LLMCall
     from tests.instrument.conftest import Telemetry
 
 CREATED_NS = 1_763_800_000 * 10**9
@@ -342,3 +344,18 @@ def test_results_that_are_left_early_tell_what_had_arrived(telemetry: Telemetry,
     told: Any = [call.response_id for call in telemetry.calls() if call.usage]
     assert told[:1] == ["msg_a"]
     assert {call.usage for call in telemetry.calls() if call.usage} == {MESSAGE}
+
+
+def test_what_is_remembered_of_told_calls_is_bounded(
+    telemetry: Telemetry, server: ReplayServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_deferred, "MAX_REMEMBERED", 3)
+    deferred = _deferred.Deferred(("otel_llmcost.openai", "1"))
+    for number in range(20):
+        deferred._tell(
+            LLMCall(trace_id="", span_id="", started_at_ns=1, provider="openai", scope_name="otel_llmcost.openai"),
+            Reading(response_id=f"resp_{number}", finish_reason="completed"),
+            {},
+        )
+    assert len(deferred._told) == 3
+    assert len(telemetry.calls()) == 20

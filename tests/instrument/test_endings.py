@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import openai
 import pytest
 
 from otel_llmcost import feature, request
+from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import UsageQuality
 from tests.instrument import wire
 from tests.instrument.test_surfaces import ASKED, ASKED_MESSAGE, CHAT, STREAMED_MESSAGE, _chat_answer
@@ -175,6 +177,22 @@ def test_an_abandoned_stream_is_told_when_it_is_collected(telemetry: Telemetry, 
     assert call.usage_quality is UsageQuality.PARTIAL
 
 
+def test_the_garbage_collector_ends_no_call_itself(telemetry: Telemetry, server: ReplayServer) -> None:
+    """It may run inside of any lock, also one that a span processor wants."""
+    server.answer_with(stream_answer(wire.message_stream(), hang_after=600))
+    with _anthropic(server) as client:
+        stream = client.messages.create(**ASKED_MESSAGE, stream=True)
+        next(iter(stream))
+        stream.own = stream  # only the collector of cycles can free it
+        process = runtime.current()
+        assert process is not None
+        with process.pipeline._work_lock:  # so that the worker cannot finish the call either
+            del stream
+            gc.collect()
+            assert telemetry.spans() == ()
+        assert telemetry.wait_for_call().usage_quality is UsageQuality.PARTIAL
+
+
 def test_a_stream_that_breaks_off_is_told_with_its_error(telemetry: Telemetry, server: ReplayServer) -> None:
     server.answer_with(stream_answer(wire.message_stream(), cut_after=700))
     with _anthropic(server) as client, pytest.raises(Exception) as raised:  # noqa: PT011 - the HTTP client's own
@@ -235,6 +253,20 @@ def test_a_host_that_refuses_stream_options_is_asked_again_without_and_remembere
     asked = ["stream_options" in received.json for received in server.requests]
     assert asked == [True, False, False]
     assert [call.error_type for call in telemetry.calls()] == ["", ""]
+
+
+def test_a_host_that_only_quotes_stream_options_is_asked_for_usage_again(
+    telemetry: Telemetry, server: ReplayServer
+) -> None:
+    """Servers on pydantic quote the whole request in an error about another field of it."""
+    quoting = openai_error(400, "temperature: too high; input: {'stream_options': {'include_usage': true}}")
+    server.answer_with(quoting, quoting, stream_answer(wire.chat_stream(with_usage=True)))
+    with _openai(server) as client:
+        with pytest.raises(openai.BadRequestError):
+            client.chat.completions.create(**ASKED, stream=True)
+        assert list(client.chat.completions.create(**ASKED, stream=True))
+    assert ["stream_options" in received.json for received in server.requests] == [True, False, True]
+    assert telemetry.calls()[1].usage == CHAT
 
 
 def test_no_other_error_is_ever_sent_again(telemetry: Telemetry, server: ReplayServer) -> None:

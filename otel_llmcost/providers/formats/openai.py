@@ -229,6 +229,7 @@ def surfaces(accent: Accent = PLAIN) -> dict[str, Surface]:
             marks=(b'"response.completed"', b'"response.incomplete"', b'"response.failed"', b'"type":"error"'),
             last=_LAST_OF_RESPONSES,
         ),
+        "/responses/compact": Surface(operation="chat", read=partial(read_responses, accent=accent)),
         "/embeddings": Surface(operation="embeddings", read=partial(read_embeddings, accent=accent), tail=True),
     }
 

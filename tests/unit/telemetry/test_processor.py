@@ -193,6 +193,14 @@ class RecordOnly(Sampler):
         return "record only"
 
 
+def test_inner_spans_of_http_clients_are_forgotten_when_they_end(provider: TracerProvider, pipeline: Pipeline) -> None:
+    processor = LLMCostSpanProcessor(pipeline, Served())
+    provider.add_span_processor(processor)
+    ours = provider.get_tracer("otel_llmcost.openai").start_span("chat")
+    provider.get_tracer("opentelemetry.instrumentation.httpx").start_span("POST", set_span_in_context(ours)).end()
+    assert not processor._inside
+
+
 def test_an_inner_span_that_never_ends_does_not_pile_up(provider: TracerProvider, pipeline: Pipeline) -> None:
     processor = LLMCostSpanProcessor(pipeline, Served())
     provider.add_span_processor(processor)
