@@ -9,6 +9,9 @@ from otel_llmcost.cli.options import DataDir, Dsn, data_dir_of
 
 def migrate(
     plan: Annotated[bool, typer.Option("--plan", help="Show the SQL that would run, and run nothing.")] = False,
+    roles: Annotated[
+        bool, typer.Option("--roles", help="Show the SQL of roles and row policies, and run nothing.")
+    ] = False,
     dsn: Dsn = "",
     data_dir: DataDir = None,
 ) -> None:
@@ -20,6 +23,9 @@ def migrate(
     from otel_llmcost.cli.opened import connected
 
     with connected(dsn, data_dir_of(data_dir)) as store:
+        if roles:
+            print(store.roles())
+            return
         todo = store.plan() if plan else store.migrate()
         location = store.location
     if not todo:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import resources
 from typing import TYPE_CHECKING, Final, Self
 
 from otel_llmcost.errors import ConfigError
@@ -108,6 +109,11 @@ class Store:
     def plan(self) -> tuple[Migration, ...]:
         """Return the migrations that this database has not had, with the SQL that each would run."""
         return _migrate.pending(self._engine, _migrate.load(self._layout))
+
+    def roles(self) -> str:
+        """Return the SQL that gives writers, readers and operators of this database their rights."""
+        text = (resources.files(__package__) / "sql" / "roles.sql").read_text(encoding="utf-8")
+        return text.replace("{database}", self._layout.database)
 
     def migrate(self) -> tuple[Migration, ...]:
         """Bring the schema up to date and return what was applied. Safe to run again at any time."""

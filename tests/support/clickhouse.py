@@ -94,8 +94,9 @@ def _unpack(tarball: Path, library: Path) -> None:
 class Server:
     """A server on a loopback port of its own, whose files are kept in `directory` over restarts."""
 
-    def __init__(self, directory: Path, library: Path | None = None) -> None:
+    def __init__(self, directory: Path, library: Path | None = None, *, config: str = "") -> None:
         self.directory = directory
+        self._config = config
         self._library = library or fetch()
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -113,6 +114,10 @@ class Server:
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "server.log").open("ab") as log:
             arguments = [sys.executable, __file__, str(self._library), str(self.directory / "data"), str(self.port)]
+            if self._config:
+                config = self.directory / "config.xml"
+                config.write_text(f"<clickhouse>{self._config}</clickhouse>")
+                arguments.append(str(config))
             self._process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + _START_WITHIN_S
         while not self.answers():
@@ -151,9 +156,9 @@ class Server:
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Server]:
-    """Run a server for the length of a `with` block."""
-    server = Server(directory)
+def running(directory: Path, *, config: str = "") -> Iterator[Server]:
+    """Run a server for the length of a `with` block, with more of its own XML settings where given."""
+    server = Server(directory, config=config)
     server.start()
     try:
         yield server
@@ -167,12 +172,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _serve(library: str, data: str, port: str) -> None:
+def _serve(library: str, data: str, port: str, config: str = "") -> None:
     """Become the server. The end of the parent ends it, too."""
     die_with_parent = 1  # PR_SET_PDEATHSIG
     ctypes.CDLL(None).prctl(die_with_parent, signal.SIGKILL)
     arguments = [
         b"clickhouse",
+        *([f"--config-file={config}".encode()] if config else []),
         f"--path={data}".encode(),
         f"--http_port={port}".encode(),
         b"--listen_host=127.0.0.1",

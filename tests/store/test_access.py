@@ -1,0 +1,115 @@
+"""Who may do what on a server, and that a backup holds everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_llmcost.errors import StoreRefusedError
+from otel_llmcost.ledger.verify import verify
+from otel_llmcost.store import connect, migrate
+from tests.store.ledger import MIDNIGHT_NS, a_call, many_calls, said_by, truth_of
+from tests.store.test_verify import WINDOW
+from tests.support import clickhouse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from otel_llmcost.store import Store
+
+USERS = """
+<clickhouse>
+  <profiles><default/><reader><readonly>2</readonly><max_result_rows>5000</max_result_rows></reader></profiles>
+  <quotas><default/></quotas>
+  <users>
+    <default>
+      <password/><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+      <grants><query>GRANT ALL ON *.*</query></grants>
+    </default>
+    <writer>
+      <password>w</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+      <grants><query>GRANT SELECT, INSERT ON llmcost.*</query></grants>
+    </writer>
+    <growth>
+      <password>g</password><networks><ip>127.0.0.1</ip></networks><profile>reader</profile><quota>default</quota>
+      <grants><query>GRANT SELECT ON llmcost.*</query></grants>
+      <databases><llmcost>
+        <llm_calls_log><filter>team = 'growth'</filter></llm_calls_log>
+        <spend_hourly_log><filter>is_mark OR team = 'growth'</filter></spend_hourly_log>
+        <spend_daily_log><filter>is_mark OR team = 'growth'</filter></spend_daily_log>
+      </llmcost></databases>
+    </growth>
+  </users>
+</clickhouse>
+"""
+
+
+@pytest.fixture(scope="module")
+def guarded(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
+    """A server with users: the rights are those of `roles.sql`, in XML since this server keeps no roles of its own."""
+    place = tmp_path_factory.mktemp("guarded")
+    (place / "users.xml").write_text(USERS)
+    config = (
+        f"<users_config>{place}/users.xml</users_config><backups><allowed_path>{place}/backups</allowed_path></backups>"
+    )
+    with clickhouse.running(place, config=config) as running:
+        yield running
+
+
+def as_user(server: clickhouse.Server, name: str, password: str) -> str:
+    return server.dsn().replace("://", f"://{name}:{password}@")
+
+
+def test_every_statement_about_rights_is_one_that_the_engine_reads(store: Store) -> None:
+    statements = migrate._split(store.roles())
+    assert len(statements) == 4 + 10 + 1 + 6  # roles, grants, a profile, policies
+    for statement in statements:
+        store.query("SELECT formatQuery({sql:String})", {"sql": statement})
+
+
+@pytest.mark.server
+def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> None:
+    calls = [a_call(1, team="growth", cost=7), a_call(2, team="core", cost=50)]
+    with connect(as_user(guarded, "writer", "w")) as writer, pytest.raises(StoreRefusedError, match="it lacks CREATE"):
+        writer.migrate()
+    with connect(guarded.dsn()) as admin:
+        assert not admin._engine.use_database()
+        admin.migrate()
+        with connect(as_user(guarded, "writer", "w")) as writer:
+            assert writer.write(calls) == 2
+            with pytest.raises(StoreRefusedError, match="Not enough privileges"):
+                writer._engine.command("TRUNCATE TABLE llm_calls_log")
+        admin.derive()
+        with connect(as_user(guarded, "growth", "g")) as reader:
+            for table in ("llm_calls", "spend_hourly", "spend_daily"):
+                assert reader.query(f"SELECT team, toInt64(list_cost * 1e12) FROM {table}").rows == (("growth", 7),)
+            with pytest.raises(StoreRefusedError):
+                reader.write(calls)
+            with pytest.raises(StoreRefusedError, match="Limit for result exceeded"):
+                reader.query("SELECT number FROM numbers(6000)")
+        admin._engine.command("DROP DATABASE llmcost SYNC")
+
+
+@pytest.mark.server
+def test_a_backup_that_is_restored_is_the_whole_ledger(guarded: clickhouse.Server) -> None:
+    calls = many_calls(400, seed=41)
+    dsn = guarded.dsn("kept")
+    with connect(dsn) as store:
+        store.migrate()
+        store.write(calls[:300])
+        store.derive()
+        store._engine.query("BACKUP DATABASE kept TO File('one')")
+        store.write(calls[300:350])
+        store._engine.command("DROP DATABASE kept SYNC")
+    with connect(guarded.dsn("default")) as server:
+        server._engine.query("RESTORE DATABASE kept FROM File('one')")
+    with connect(dsn) as store:
+        assert store.plan() == ()
+        assert said_by(store) == truth_of(calls[:300])
+        store.write(calls[250:])  # what came in after the backup is sent again, and more than that
+        assert verify(store, WINDOW, repairs=True).faults == ()
+        assert said_by(store) == truth_of(calls)
+        assert min(call.call.started_at_ns for call in calls) < MIDNIGHT_NS
+        store._engine.command("DROP DATABASE kept SYNC")
