@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from dashboards import alerts
 from dashboards.boards import BOARDS
 
 HERE: Final = Path(__file__).parent
@@ -13,7 +14,8 @@ HERE: Final = Path(__file__).parent
 
 def files() -> dict[Path, str]:
     """Return every generated file by its path."""
-    return {HERE / "generated" / f"{board.uid.removeprefix('llmcost-')}.json": board.json() for board in BOARDS}
+    boards = {HERE / "generated" / f"{board.uid.removeprefix('llmcost-')}.json": board.json() for board in BOARDS}
+    return boards | {HERE / "alerting" / name: text for name, text in alerts.files().items()}
 
 
 def main() -> int:

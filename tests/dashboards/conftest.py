@@ -55,11 +55,11 @@ def calls(until_ns: int) -> list[PricedCall]:
     return list(months.month(until_ns=until_ns, days=36, seed=7, products=(*months.SHOP, fresh), change=change))
 
 
-@pytest.fixture(scope="session", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+@pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
 def seeded(
     request: pytest.FixtureRequest, calls: list[PricedCall], until_ns: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
-    """The calls in a store of each kind."""
+    """The calls in a store of each kind, for one module: a process has one embedded store open at a time."""
     if request.param == "chdb":
         dsn = f"chdb://{tmp_path_factory.mktemp('boards')}/store"
     else:

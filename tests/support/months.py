@@ -25,7 +25,7 @@ HOUR_NS: Final = 3600 * 10**9
 DAY_NS: Final = 24 * HOUR_NS
 TENANTS: Final = ("acme", "globex", "initech", "umbrella", "hooli")
 
-INPUT_PICO: Final = {"small-1": 10_000_000, "large-1": 40_000_000}
+INPUT_PICO: Final = {"small-1": 10_000_000, "large-1": 40_000_000, "huge-1": 80_000_000}
 """Pico-USD for a token of input; a cached one is a tenth, one of output five times as much."""
 
 

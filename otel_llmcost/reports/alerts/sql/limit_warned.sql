@@ -1,0 +1,17 @@
+-- A limit's warning is reached, its cap is not.
+SELECT
+    l.feature AS feature,
+    l.environment AS environment,
+    '' AS tenant,
+    concat(l.window, ' ', if(l.scope = '', 'everything', l.scope)) AS subject,
+    l.spent / l.warn AS value,
+    l.spent AS usd,
+    toDateTime(l.first_day, 'UTC') AS since,
+    concat('$', toDecimalString(l.spent, 2), ' of $', toDecimalString(l.warn, 2), ' for the ', l.window) AS what,
+    '' AS driver,
+    '' AS offender
+FROM
+(
+    {include:limits_reached}
+) AS l
+WHERE l.spent >= l.warn AND l.spent < l.cap

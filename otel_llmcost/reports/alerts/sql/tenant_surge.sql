@@ -1,0 +1,39 @@
+-- A customer spends five times what they usually do in this hour of the week, and at least 5 USD in the last hour.
+SELECT
+    '' AS feature,
+    '' AS environment,
+    toString(c.tenant) AS tenant,
+    'tenant surge' AS subject,
+    c.usd / greatest(ifNull(u.usual, 0), 0.01) AS value,
+    c.usd AS usd,
+    c.since AS since,
+    concat('$', toDecimalString(c.usd, 2), ' in the last hour, usually $', toDecimalString(ifNull(u.usual, 0), 2)) AS what,
+    concat(toString(c.calls), ' calls') AS driver,
+    c.offender AS offender
+FROM
+(
+    SELECT
+        l.tenant AS tenant,
+        toFloat64(ifNull(sum(l.effective_cost), 0)) AS usd,
+        count() AS calls,
+        toDateTime(min(l.started_at), 'UTC') AS since,
+        topK(1)(toString(l.feature))[1] AS offender
+    FROM llm_calls AS l
+    WHERE l.started_at > $__toTime - INTERVAL 1 HOUR
+        AND l.started_at <= $__toTime
+        AND l.tenant != ''
+    GROUP BY tenant
+) AS c
+LEFT JOIN
+(
+    SELECT
+        h.tenant AS tenant,
+        toFloat64(ifNull(sum(h.effective_cost), 0)) / 12 AS usual
+    FROM spend_hourly AS h
+    WHERE h.hour >= toStartOfHour($__toTime) - INTERVAL 673 HOUR
+        AND h.hour < toStartOfHour($__toTime) - INTERVAL 1 HOUR
+        AND (toInt32(toUnixTimestamp(toStartOfHour($__toTime))) - toInt32(toUnixTimestamp(h.hour))) % 604800 IN (0, 3600, 601200)
+    GROUP BY tenant
+) AS u ON u.tenant = c.tenant
+WHERE c.usd >= 5
+    AND c.usd >= 5 * ifNull(u.usual, 0)

@@ -1,0 +1,42 @@
+-- An API key called in the last hour that did not in the last 28 days, and spent a dollar.
+SELECT
+    '' AS feature,
+    '' AS environment,
+    '' AS tenant,
+    concat('key ', n.credential) AS subject,
+    n.usd AS value,
+    n.usd AS usd,
+    n.since AS since,
+    concat('$', toDecimalString(n.usd, 2), ' by a key that was not seen before') AS what,
+    concat(toString(n.calls), ' calls') AS driver,
+    n.offender AS offender
+FROM
+(
+    SELECT
+        toString(c.credential_id) AS credential,
+        count() AS calls,
+        toFloat64(ifNull(sum(c.effective_cost), 0)) AS usd,
+        toDateTime(min(c.started_at), 'UTC') AS since,
+        topK(1)(concat(c.service_name, ' ', c.feature))[1] AS offender
+    FROM llm_calls AS c
+    WHERE c.started_at > $__toTime - INTERVAL 1 HOUR
+        AND c.started_at <= $__toTime
+        AND c.credential_id != ''
+    GROUP BY credential
+) AS n
+WHERE n.usd >= 1
+    AND n.credential NOT IN
+    (
+        SELECT toString(l.credential_id)
+        FROM llm_calls_log AS l
+        WHERE l.started_at > $__toTime - INTERVAL 28 DAY
+            AND l.started_at <= $__toTime - INTERVAL 1 DAY
+        GROUP BY l.credential_id
+    )
+    AND EXISTS
+    (
+        SELECT 1
+        FROM spend_daily AS d
+        WHERE d.day >= toDate($__toTime, 'UTC') - 28
+            AND d.day <= toDate($__toTime, 'UTC') - 7
+    )

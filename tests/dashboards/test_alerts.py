@@ -1,0 +1,148 @@
+"""Each alert fires on its incident within its time. The month comes from a seed to which no threshold was fitted."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from otel_llmcost.reports.alerts import RULES, Rule, sql_of
+from otel_llmcost.reports.grafana import Range, expand
+from otel_llmcost.store import Store, connect
+from tests.support import months
+from tests.support.catalogue import fill_catalogue
+from tests.support.months import DAY_NS, HOUR_NS, Product, altered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MINUTE_MS: Final = 60_000
+BY_NAME: Final = {rule.name: rule for rule in RULES}
+WEEK_NS: Final = 7 * DAY_NS
+
+# What goes wrong, on which day before the last midnight, and within how many minutes somebody has to be told.
+# All begin at 10:00 (UTC) of that day.
+INCIDENTS: Final[dict[str, tuple[int, int, int, dict[str, Any]]]] = {
+    "velocity": (1, 10, 1, {"name": "search", "times": 40}),
+    "retry_loop": (2, 10, 1, {"name": "chat", "times": 10, "calls": 40, "is_loop": True}),
+    "prompt_growth": (3, 60, 6, {"name": "search", "input_tokens": 36_000, "prompt_hash": "prompt-8"}),
+    "tenant_surge": (4, 30, 2, {"name": "search", "times": 30, "tenants": ("hooli",)}),
+    "demo_account": (5, 60, 2, {"name": "search", "times": 40, "tenants": ("demo-corp",)}),
+    "session_cost": (6, 60, 3, {"name": "chat", "calls": 40}),
+    "model_drift": (8, 60, 3, {"name": "search", "model": "huge-1"}),
+    "unknown_credential": (9, 60, 2, {"name": "chat", "credential": "key-9"}),
+    "development_runaway": (10, 60, 2, {"name": "evals", "times": 300}),
+    "unusable_answers": (11, 120, 4, {"name": "search", "truncated": 0.7}),
+    "cache_fall": (14, 120, 4, {"name": "summarize", "cached": 0.0}),
+    "unattributed_spend": (13, 60, 2, {"name": "", "times": 400, "input_tokens": 6_000}),
+    "unpriced_model": (15, 10, 3, {"name": "summarize", "is_priced": False}),
+    "collector_lag": (16, 60, 2, {"name": "chat", "delay_ns": 30 * 60 * 10**9}),
+    "feature_day": (17, 240, 8, {"name": "summarize", "times": 3, "input_tokens": 80_000}),
+    "limit_warned": (21, 120, 2, {"name": "search", "times": 14}),
+    "limit_passed": (1, 60, 1, {}),
+    "new_feature": (19, 120, 4, {"name": "skunkworks", "times": 3}),
+    "silence": (20, 30, 2, {"name": None, "times": 0}),
+}
+
+SKUNKWORKS: Final = Product(name="skunkworks", team="growth", a_day=400)
+
+
+def midnight_ns() -> int:
+    """The midnight (UTC) between the last Wednesday that is over and its Thursday."""
+    first_thursday = 0
+    return first_thursday + (time.time_ns() - DAY_NS) // WEEK_NS * WEEK_NS
+
+
+def began_ns(name: str) -> int:
+    return midnight_ns() - INCIDENTS[name][0] * DAY_NS + 10 * HOUR_NS
+
+
+def changed(product: Product, start_ns: int) -> Product:
+    """Return what a feature does in an hour of the month in which everything goes wrong."""
+    is_hidden = product.name == "skunkworks"
+    for name, (_, _, hours, what) in INCIDENTS.items():
+        is_now = began_ns(name) <= start_ns < began_ns(name) + hours * HOUR_NS
+        if is_now and what and what["name"] in (product.name, None):
+            fields = {key: value for key, value in what.items() if key not in ("name", "times")}
+            return altered(product, a_day=round(product.a_day * what.get("times", 1)), **fields)
+    return altered(product, a_day=0) if is_hidden else product
+
+
+def filled(
+    directory: object, *, seed: int, days: int, products: tuple[Product, ...], change: Callable[[Product, int], Product]
+) -> Store:
+    store = connect(f"chdb://{directory}/store")
+    store.migrate()
+    fill_catalogue(store, 0)
+    until_ns = midnight_ns()
+    store._engine.command(
+        "INSERT INTO features_log (feature, effective_from, owner) VALUES ('novelty', '2020-01-01', 'Grace')"
+    )
+    store._engine.command(
+        "INSERT INTO limits_log (scope, window, effective_from, cap) VALUES ('', 'month', '2020-01-02', 100000)"
+    )
+    store.write(list(months.month(until_ns=until_ns, days=days, seed=seed, products=products, change=change)))
+    store.derive()
+    return store
+
+
+def firings(store: Store, rule: Rule, at_ns: int) -> list[dict[str, Any]]:
+    at = Range(since_ms=at_ns // 10**6 - 60 * MINUTE_MS, until_ms=at_ns // 10**6)
+    return store.query(expand(sql_of(rule), at)).dicts()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    place = tmp_path_factory.mktemp("incidents")
+    with filled(place, seed=4711, days=56, products=(*months.SHOP, SKUNKWORKS), change=changed) as store:
+        yield store
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_is_told_in_time(store: Store, name: str, record_property: Callable[[str, object], None]) -> None:
+    rule, began, (_, within, _, what) = BY_NAME[name], began_ns(name), INCIDENTS[name]
+    assert [row["subject"] for row in firings(store, rule, began - 60 * 10**9)] == []
+    step = 1 if within <= 30 else 5
+    for minutes in range(step, within + 1, step):
+        rows = firings(store, rule, began + minutes * 60 * 10**9)
+        if rows:
+            break
+    else:
+        pytest.fail(f"{name} was not told within {within} minutes")
+    record_property("minutes", minutes)
+    row = rows[0]
+    if what.get("name") and row["feature"]:
+        assert row["feature"] == what["name"]
+    assert row["what"]
+    assert row["value"] > 0
+    assert row["since_s"] > 0
+    assert row["so_far_usd"] >= 0
+    if row["feature"] in ("search", "chat", "summarize"):
+        assert row["owner"] in ("Grace", "Barbara", "Linus")
+        assert row["runbook"].startswith("runbooks/")
+
+
+def test_the_plan_is_lowered_and_the_month_is_ahead_of_it(store: Store) -> None:
+    """Of a plan of 100,000 USD nothing is said; of one of 30 it is, with the day on which it is used up."""
+    at_ns = midnight_ns() - HOUR_NS
+    assert firings(store, BY_NAME["month_pace"], at_ns) == []
+    store._engine.command(
+        "INSERT INTO limits_log (scope, window, effective_from, cap) VALUES ('', 'month', '2020-01-03', 30)"
+    )
+    [row] = firings(store, BY_NAME["month_pace"], at_ns)
+    assert "the plan is used up on 20" in row["what"]
+
+
+def test_old_rates_are_told(store: Store) -> None:
+    assert firings(store, BY_NAME["stale_rates"], midnight_ns()) == []
+    store._engine.command(
+        "INSERT INTO rates (rate_table_version, loaded_at) VALUES ('0123456789ab', '2020-01-01 00:00:00')"
+    )
+    [row] = firings(store, BY_NAME["stale_rates"], midnight_ns())
+    assert row["subject"] == "old rates"
+
+
+def test_every_rule_but_the_disk_is_put_to_the_test() -> None:
+    """A disk cannot be filled here; its query runs in the calm month."""
+    assert set(INCIDENTS) | {"month_pace", "stale_rates", "product_week", "disk_full"} == set(BY_NAME)
