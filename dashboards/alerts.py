@@ -42,7 +42,7 @@ _RULES: Final = "The alert rules, written by `make dashboards`. SQL and threshol
 _CONTACTS: Final = (
     "Where alerts go, from the environment of Grafana. A contact point is used by a policy or a rule only."
 )
-_TEMPLATES: Final = "The text of a message: a notification policy or contact point names it as llmcost.message."
+_TEMPLATES: Final = "The text of a message: a notification policy or contact point names it as llm-cost-message."
 _MUTES: Final = "Times at which a notification policy may be silent. Nothing here silences anything by itself."
 
 
@@ -131,7 +131,7 @@ def _annotations(rule: Rule) -> dict[str, str]:
 
 
 def _contact_points() -> list[dict[str, Any]]:
-    text = '{{ template "llmcost.message" . }}'
+    text = '{{ template "llm-cost-message" . }}'
     kinds: dict[str, tuple[str, dict[str, Any]]] = {
         "slack": ("slack", {"url": "$LLMCOST_SLACK_URL", "text": text}),
         "pagerduty": ("pagerduty", {"integrationKey": "$LLMCOST_PAGERDUTY_KEY", "summary": text}),
@@ -149,7 +149,7 @@ def _contact_points() -> list[dict[str, Any]]:
 
 
 def _template() -> dict[str, Any]:
-    text = """{{ define "llmcost.message" -}}
+    text = """{{ define "llm-cost-message" -}}
 {{ range .Alerts -}}
 {{ .Annotations.summary }}{{ if eq .Status "resolved" }} - over{{ end }}
 {{ .Annotations.description }}
@@ -161,7 +161,7 @@ To stop it: {{ .Annotations.to_stop_it }}
 {{ end -}}
 {{ end -}}
 """
-    return {"orgId": 1, "name": "llmcost.message", "template": text}
+    return {"orgId": 1, "name": "llm-cost-message", "template": text}
 
 
 def _nights() -> dict[str, Any]:
