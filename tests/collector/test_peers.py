@@ -17,14 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from otel_llmcost import semconv
 from tests.bench.environments import environment
-from tests.collector.telling import COST, INPUT, OUTPUT, a_call, call, post, request_of
+from tests.collector.telling import COST, a_call, call, post, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from opentelemetry.sdk.trace.export import SpanExporter
 
     from tests.collector.conftest import Running
 
@@ -32,6 +29,7 @@ ROOT: Final = Path(__file__).parents[2]
 PEERS: Final = ROOT / ".build" / "peers"
 COUNT: Final = 120
 ROTEL: Final = "rotel==0.0.1a15"
+PYTHON_EXPORTERS: Final = ("opentelemetry-exporter-otlp-proto-grpc", "opentelemetry-exporter-otlp-proto-http")
 DEADLINE_S: Final = 60
 
 
@@ -87,35 +85,12 @@ def arrived(up: Running, service: str, count: int) -> None:
 
 @pytest.mark.parametrize("kind", ["grpc", "http"])
 def test_the_python_exporters(up: Running, kind: str) -> None:
-    from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    provider = TracerProvider(resource=Resource({semconv.SERVICE_NAME: f"python-{kind}"}))
-    provider.add_span_processor(BatchSpanProcessor(_python_exporter(up, kind)))
-    tracer = provider.get_tracer("otel_llmcost.python")
-    attributes = {
-        semconv.GEN_AI_OPERATION_NAME: "chat",
-        semconv.GEN_AI_PROVIDER_NAME: "openai",
-        semconv.GEN_AI_REQUEST_MODEL: "gpt-4o",
-        semconv.USAGE_ATTRIBUTES["input_tokens"]: INPUT,
-        semconv.USAGE_ATTRIBUTES["output_tokens"]: OUTPUT,
-        semconv.USAGE_QUALITY: "reported",
-    }
-    for _ in range(COUNT):
-        tracer.start_span("chat gpt-4o", attributes=attributes).end()
-    provider.shutdown()
+    """In an environment of their own: where the gRPC exporter is, opentelemetry-distro exports by it unasked."""
+    python = environment("otlp-python", *PYTHON_EXPORTERS, constraints=ROOT / "constraints.txt")
+    endpoint = f"127.0.0.1:{up.grpc}" if kind == "grpc" else f"http://127.0.0.1:{up.http}/v1/traces"
+    client = Path(__file__).parent / "peers" / "python" / "client.py"
+    subprocess.run([python, client, kind, endpoint, str(COUNT)], check=True, timeout=DEADLINE_S)
     arrived(up, f"python-{kind}", COUNT)
-
-
-def _python_exporter(up: Running, kind: str) -> SpanExporter:
-    if kind == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc
-
-        return Grpc(endpoint=f"127.0.0.1:{up.grpc}", insecure=True)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as Http
-
-    return Http(endpoint=f"http://127.0.0.1:{up.http}/v1/traces")
 
 
 @pytest.mark.parametrize("kind", ["grpc", "proto", "json"])
