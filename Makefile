@@ -18,7 +18,6 @@ OLDEST := .venv-oldest
 FRAMEWORKS := .build/frameworks
 BIN := $(VENV)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
-COMPOSE_DSN := clickhouse://llmcost:llmcost@127.0.0.1:8123/llmcost
 PINS := pyproject.toml constraints.txt
 GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 
@@ -115,12 +114,19 @@ pictures: $(VENV)/.demo
 rates: $(VENV)/.dev .build/rates/.done
 	@PYTHONPATH=.build/rates $(BIN)/python -m otel_llmcost.pricing.importer $(ARGS)
 
-## up: take in and show what applications spend, in a ClickHouse server where a Docker engine answers, else embedded
+## up: take in and show what applications spend, with ClickHouse and Grafana where a Docker engine answers, else embedded
 .PHONY: up
 up: $(VENV)/.demo
 	@if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then \
-	  docker compose up --detach --wait; export LLMCOST_DSN=$(COMPOSE_DSN); fi; \
+	  $(MAKE) --no-print-directory .env; source ./.env; \
+	  docker compose up --detach --wait; export LLMCOST_DSN=clickhouse://llmcost:$$CLICKHOUSE_PASSWORD@127.0.0.1:8123/llmcost; \
+	  echo "Grafana: http://127.0.0.1:3000, user admin, password $$GRAFANA_PASSWORD (in .env)"; fi; \
 	$(BIN)/llmcost up $(ARGS)
+
+# Random passwords, written once; the umask keeps them from others.
+.env:
+	@umask 077; for name in CLICKHOUSE_PASSWORD GRAFANA_PASSWORD; do \
+	  printf '%s=%s\n' "$$name" "$$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')"; done > $@
 
 ## clean: remove what was made here
 .PHONY: clean

@@ -32,15 +32,17 @@ def files() -> dict[str, str]:
     """Return each file of `alerting/` by its name."""
     return {
         "rules.yaml": _text(_RULES, {"apiVersion": 1, "groups": _groups()}),
-        "contact-points.yaml": _text(_CONTACTS, {"apiVersion": 1, "contactPoints": _contact_points()}),
         "templates.yaml": _text(_TEMPLATES, {"apiVersion": 1, "templates": [_template()]}),
         "mute-times.yaml": _text(_MUTES, {"apiVersion": 1, "muteTimes": [_nights()]}),
+    } | {
+        f"contact-{point['receivers'][0]['type']}.yaml": _text(_CONTACTS, {"apiVersion": 1, "contactPoints": [point]})
+        for point in _contact_points()
     }
 
 
 _RULES: Final = "The alert rules, written by `make dashboards`. SQL and thresholds: otel_llmcost/reports/alerts."
 _CONTACTS: Final = (
-    "Where alerts go, from the environment of Grafana. A contact point is used by a policy or a rule only."
+    "A place where alerts go. Provision it where its variable is set: Grafana refuses to start with an empty address."
 )
 _TEMPLATES: Final = "The text of a message: a notification policy or contact point names it as llm-cost-message."
 _MUTES: Final = "Times at which a notification policy may be silent. Nothing here silences anything by itself."
