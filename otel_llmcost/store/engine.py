@@ -23,6 +23,10 @@ class RowsRefusedError(StoreRefusedError):
     """Permanent, and perhaps the fault of some rows only: the others may be accepted without them."""
 
 
+class TableExistsError(StoreRefusedError):
+    """Somebody else was first to make a table of this name."""
+
+
 RETRYABLE_CODES: Final = frozenset(
     {
         3,  # UNEXPECTED_END_OF_FILE
@@ -72,6 +76,7 @@ ROW_CODES: Final = frozenset(
 """Engine errors that single rows of an insert can cause."""
 
 _DATABASE_EXISTS: Final = "SELECT count() FROM system.databases WHERE name = {name:String}"
+_TABLE_EXISTS: Final = 57
 _UNMIGRATED_CODES: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
 
 
@@ -259,6 +264,8 @@ class Engine:
             return StoreUnreachableError(f"{self._target} cannot answer now: {said}")
         if code in ROW_CODES or (code is None and isinstance(exc, DataError)):
             return RowsRefusedError(f"{self._target} refuses: {said}")
+        if code == _TABLE_EXISTS:
+            return TableExistsError(f"{self._target} refuses: {said}")
         if code in _UNMIGRATED_CODES:
             return StoreRefusedError(f"{self._target} lacks a table: run `llmcost migrate` ({said})")
         if code is None and isinstance(exc, OperationalError):

@@ -3,6 +3,7 @@
 Rule 1: a file is written once for every kind of engine; `{on_cluster}` and the like are filled in on the way, and
 the checksum is that of the file as it stands. Rule 2: ClickHouse has no transactions over DDL, so a file is noted
 only after its last statement, and each statement can run again after a crash. Rule 3: what was applied never changes.
+Rule 4: one migrates at a time, however many collectors start at once.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import StoreRefusedError
-from otel_llmcost.store import preflight
+from otel_llmcost.store import one_at_a_time, preflight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.resources.abc import Traversable
 
     from otel_llmcost.store.engine import Engine
@@ -30,6 +31,8 @@ _FILE: Final = re.compile(r"(\d{4})_[a-z_]+\.sql")
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]+)\}")
 _SERVER_ONLY: Final = re.compile(r"^-- Only: server\b", re.MULTILINE)
 
+# What was exchanged once must not be exchanged back: the other table has the engine of before.
+_EXCHANGE: Final = re.compile(r"EXCHANGE TABLES llm_calls_log AND ")
 _CREATE_DATABASE: Final = "CREATE DATABASE IF NOT EXISTS {database} {on_cluster} ENGINE = Atomic"
 _UNCOMMENTED: Final = """
 SELECT v.table AS view, v.name AS name, any(l.comment) AS comment
@@ -144,22 +147,35 @@ def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> 
         msg = f"ClickHouse {found} is too old for the rollups: upgrade the server to {wanted} or later"
         raise StoreRefusedError(msg)
     todo = pending(engine, migrations)
-    preflight.check(engine, migrations[: len(migrations) - len(todo)], todo)
+    preflight.check_rights(engine, todo)
     if not engine.use_database():
         engine.command(layout.render(_CREATE_DATABASE))
         engine.use_database()
-    for migration in todo:
-        for statement in migration.statements:
-            engine.command(statement)
-        if migration is todo[-1]:
-            _comment_views(engine, layout)
-        note: dict[str, list[object]] = {
-            "version": [migration.version],
-            "name": [migration.name],
-            "checksum": [migration.checksum],
-        }
-        engine.insert("schema_migrations", note, {"async_insert": 0})
+    if not todo:
+        preflight.check(engine, migrations, ())
+        return ()
+    with one_at_a_time.held(engine, layout.render) as renew:
+        todo = pending(engine, migrations)  # another one may have done it while we waited
+        preflight.check(engine, migrations[: len(migrations) - len(todo)], todo)
+        for migration in todo:
+            _apply(engine, layout, migration, is_last=migration is todo[-1], renew=renew)
     return todo
+
+
+def _apply(engine: Engine, layout: Layout, migration: Migration, *, is_last: bool, renew: Callable[[], None]) -> None:
+    for statement in migration.statements:
+        renew()
+        if not (_EXCHANGE.match(statement) and preflight.leaves_retellings_out(engine)):
+            engine.command(statement)
+    if is_last:
+        _comment_views(engine, layout)
+    renew()
+    note: dict[str, list[object]] = {
+        "version": [migration.version],
+        "name": [migration.name],
+        "checksum": [migration.checksum],
+    }
+    engine.insert("schema_migrations", note, {"async_insert": 0})
 
 
 def _comment_views(engine: Engine, layout: Layout) -> None:

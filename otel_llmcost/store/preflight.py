@@ -19,6 +19,9 @@ _COMMENT: Final = re.compile(r"\nCOMMENT '((?:[^'\\]|\\.|'')*)';?$")
 _KIND: Final = {"TABLE": "%MergeTree", "VIEW": "View", "MATERIALIZED VIEW": "MaterializedView"}
 
 _PRESENT: Final = "SELECT name, engine, comment FROM system.tables WHERE database = {database:String}"
+_ENGINE: Final = "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = 'llm_calls_log'"
+_LEAVES_OUT: Final = "ReplacingMergeTree(precedence, is_retelling)"
+_LEAVES_OUT_SINCE: Final = 8
 _RIGHTS: Final = "SELECT, INSERT, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, ALTER TABLE, ALTER VIEW"
 
 
@@ -26,18 +29,34 @@ def check(engine: Engine, applied: Sequence[Migration], todo: Sequence[Migration
     """Refuse a database on which `todo` would fail half-way or change what is not ours.
 
     Raises:
-        StoreRefusedError: A right is missing, a table that was applied is gone, or a foreign one is in the way.
+        StoreRefusedError: A table that was applied is gone or has another engine, or a foreign one is in the way.
     """
-    if todo:
-        _check_rights(engine)
     rows = engine.query(_PRESENT, {"database": engine.database}).result_rows
     present = {str(name): (str(kind), str(comment)) for name, kind, comment in rows}
     _check_nothing_is_gone(engine.database, applied, present)
+    if any(migration.version == _LEAVES_OUT_SINCE for migration in applied) and not leaves_retellings_out(engine):
+        msg = (
+            f"llm_calls_log of database {engine.database} has not the engine {_LEAVES_OUT}, so that what several told "
+            "counts several times: stop all collectors and make the table anew, as 0008_tell_each_call_once.sql does"
+        )
+        raise StoreRefusedError(msg)
     _check_nothing_is_in_the_way(engine.database, todo, present)
 
 
-def _check_rights(engine: Engine) -> None:
-    if engine.embedded:
+def leaves_retellings_out(engine: Engine) -> bool:
+    """Tell whether the engine of the calls' table knows which tellings do not count."""
+    rows = engine.query(_ENGINE, {"database": engine.database}).result_rows
+    # A replicated engine has its path before these arguments.
+    return bool(rows) and "precedence, is_retelling)" in str(rows[0][0])
+
+
+def check_rights(engine: Engine, todo: Sequence[Migration]) -> None:
+    """Refuse a user who may not do what `todo` does.
+
+    Raises:
+        StoreRefusedError: It says which rights are missing.
+    """
+    if engine.embedded or not todo:
         return
     missing = [
         right.strip()
