@@ -12,15 +12,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-
 from otel_llmcost.dialects.otlp import calls_in_logs, calls_in_traces
-from otel_llmcost.errors import CorruptSegmentError, StoreRefusedError
+from otel_llmcost.errors import CorruptSegmentError, SpoolError
 from otel_llmcost.spool import Spool
 from otel_llmcost.store import PricedCall
+from otel_llmcost.store.engine import RowsRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from otel_llmcost.call import LLMCall
@@ -65,13 +64,21 @@ def drain(
     Raises:
         SpoolError: The spool cannot be used.
         StoreUnreachableError: The store went away. What had been written is not written twice by the next drain.
+        StoreRefusedError: The store takes nothing, whatever it is: a right, a quota, a table. What waits, waits.
     """
     done = Drained()
+    refused: list[tuple[Segment, RowsRefusedError]] = []
     with Spool(spool_dir) as spool:
         for segment in spool.segments():
-            _take(segment, spool, store, pricer, done)
+            try:
+                _take(segment, spool, store, pricer, done)
+            except RowsRefusedError as error:
+                segment.frames.clear()
+                refused.append((segment, error))
             if on_progress is not None:
                 on_progress(done)
+        for segment, reason in refused:
+            done.faults.append(f"{segment.path.name}: {reason}; {_left(segment, spool, done)}")
     return done
 
 
@@ -95,13 +102,71 @@ def priced_as_received(calls: Iterable[LLMCall], pricer: Pricer, received_ns: It
     ]
 
 
-def calls_of(frame: Frame) -> Iterable[LLMCall]:
+def calls_of(frame: Frame, on_fault: Callable[[Exception], None] | None = None) -> Iterator[LLMCall]:
     """Return the calls that a frame tells of.
+
+    Args:
+        frame: A request.
+        on_fault: Told of a span that cannot be read, which is left out; None lets the error through.
 
     Raises:
         google.protobuf.message.DecodeError: It is no request of ours.
     """
-    return calls_in_traces(frame.payload) if frame.signal == "traces" else calls_in_logs(frame.payload)
+    read = calls_in_traces if frame.signal == "traces" else calls_in_logs
+    return read(frame.payload, on_fault)
+
+
+@dataclass(slots=True)
+class Read:
+    """The calls of a segment as they are read, of which nothing that is wrong with one stops the others.
+
+    Attributes:
+        path: The segment.
+        calls: What was told.
+        received_ns: When each was received.
+        faults: What could not be read or priced.
+    """
+
+    path: Path
+    calls: list[LLMCall] = field(default_factory=list)
+    received_ns: list[int] = field(default_factory=list)
+    faults: list[CorruptSegmentError] = field(default_factory=list)
+
+    def add(self, frame: Frame) -> None:
+        """Read a frame."""
+        before, lost = len(self.calls), list[Exception]()
+        try:
+            self.calls.extend(calls_of(frame, lost.append))
+        except Exception as error:  # noqa: BLE001 - no request, or one that no reader of ours expected
+            self._note("a frame is no request of ours", [error])
+        self._note("spans cannot be read", lost)
+        self.received_ns += [frame.received_at_ns] * (len(self.calls) - before)
+
+    def priced(self, pricer: Pricer, prepared: Callable[[LLMCall], LLMCall] | None = None) -> list[PricedCall]:
+        """Return the calls with their prices, and forget them.
+
+        Args:
+            pricer: The rates.
+            prepared: What is done to each before.
+        """
+        calls, received_ns, lost = self.calls, self.received_ns, list[Exception]()
+        self.calls, self.received_ns = [], []
+        try:
+            return priced_as_received([prepared(call) for call in calls] if prepared else calls, pricer, received_ns)
+        except Exception:  # noqa: BLE001 - that of one call, whichever; it is found below
+            rows: list[PricedCall] = []
+        for call, at_ns in zip(calls, received_ns, strict=True):
+            try:
+                rows += priced_as_received([prepared(call) if prepared else call], pricer, [at_ns])
+            except Exception as error:  # noqa: BLE001 - it is counted, and kept in its segment
+                lost.append(error)
+        self._note("calls cannot be priced", lost)
+        return rows
+
+    def _note(self, what: str, lost: Sequence[Exception]) -> None:
+        if lost:
+            said = f"{type(lost[0]).__name__}: {' '.join(str(lost[0]).split())[:200]}"
+            self.faults.append(CorruptSegmentError(self.path, 0, f"{len(lost)} × {what} ({said})", count=len(lost)))
 
 
 def keep_refused(rows: Sequence[Refused], data_dir: Path) -> str:
@@ -110,48 +175,54 @@ def keep_refused(rows: Sequence[Refused], data_dir: Path) -> str:
     Args:
         rows: At least one.
         data_dir: Where the file is. Beyond 64 MiB it becomes `refused.jsonl.1`, and replaces an older one.
+
+    Raises:
+        SpoolError: They cannot be kept, and so must not be acknowledged.
     """
     path = data_dir / "refused.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > MAX_REFUSED_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
-    with path.open("a", encoding="utf-8") as file:
-        for refused in rows:
-            line = {"kind": refused.kind, "reason": refused.reason, "call": asdict(refused.row.call)}
-            file.write(json.dumps(line, default=str) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > MAX_REFUSED_BYTES:
+            path.replace(path.with_name(f"{path.name}.1"))
+        with path.open("a", encoding="utf-8") as file:
+            for refused in rows:
+                line = {"kind": refused.kind, "reason": refused.reason, "call": asdict(refused.row.call)}
+                file.write(json.dumps(line, default=str) + "\n")
+    except OSError as error:
+        said = error.strerror or error
+        msg = f"cannot keep what the store refused in {path}: {said}; make room, or set LLMCOST_DATA_DIR"
+        raise SpoolError(msg) from error
     first = rows[0].row.call
     return f"the store refused {len(rows)} calls, kept in {path}: {first.trace_id}/{first.span_id}: {rows[0].reason}"
 
 
 def _take(segment: Segment, spool: Spool, store: Store, pricer: Pricer, done: Drained) -> None:
-    """Write the calls of a segment and acknowledge it, or set it aside if the store will never take them."""
-    try:
-        for batch in _batches(segment, pricer):
-            done.calls += store.write(batch)
-    except StoreRefusedError as error:
-        if segment.is_sealed:
-            done.faults.append(f"{segment.path.name}: {error}; kept as {spool.reject(segment)}")
-        return
+    """Write the calls of a segment and acknowledge it.
+
+    Raises:
+        RowsRefusedError: The store does not take its rows.
+    """
+    for batch in _batches(segment, pricer):
+        done.calls += store.write(batch)
     if segment.is_sealed:
         done.faults.extend(f"{fault}; the segment is kept in corrupt/" for fault in segment.faults)
         spool.acknowledge(segment, now_s=time.time())
         done.segments += 1
 
 
-def _batches(segment: Segment, pricer: Pricer) -> Iterable[list[PricedCall]]:
-    """Yield the calls of a segment, priced, in batches; a frame that is no request of ours is a fault of it."""
-    calls: list[LLMCall] = []
-    received_ns: list[int] = []
+def _left(segment: Segment, spool: Spool, done: Drained) -> str:
+    """Set a segment aside whose rows were refused where others were taken, and say where it is."""
+    if not segment.is_sealed or not done.calls:
+        return "it waits, since nothing else was taken either"
+    return f"kept as {spool.reject(segment)}"
+
+
+def _batches(segment: Segment, pricer: Pricer) -> Iterator[list[PricedCall]]:
+    """Yield the calls of a segment, priced, in batches; what cannot be read is a fault of it."""
+    read = Read(segment.path, faults=segment.faults)
     for frame in segment.frames:
-        try:
-            told = list(calls_of(frame))
-        except (DecodeError, ValueError) as error:
-            segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
-            continue
-        calls += told
-        received_ns += [frame.received_at_ns] * len(told)
-        if len(calls) >= BATCH_CALLS:
-            yield priced_as_received(calls, pricer, received_ns)
-            calls, received_ns = [], []
-    if calls:
-        yield priced_as_received(calls, pricer, received_ns)
+        read.add(frame)
+        if len(read.calls) >= BATCH_CALLS:
+            yield read.priced(pricer)
+    if read.calls:
+        yield read.priced(pricer)

@@ -108,10 +108,11 @@ class CorruptSegmentError(SpoolError):
         path: The segment file.
         offset: Bytes from the start up to which the file is sound.
         reason: What is wrong behind it.
+        count: How many frames or spans are lost by it.
     """
 
-    def __init__(self, path: Path, offset: int, reason: str) -> None:
-        self.path, self.offset, self.reason = path, offset, reason
+    def __init__(self, path: Path, offset: int, reason: str, *, count: int = 1) -> None:
+        self.path, self.offset, self.reason, self.count = path, offset, reason, count
         super().__init__(f"{path}: {reason} at byte {offset}")
 
 

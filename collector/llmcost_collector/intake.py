@@ -15,10 +15,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-
-from otel_llmcost.drain import calls_of, priced_as_received
-from otel_llmcost.errors import CorruptSegmentError, LLMCostError, StoreError, StoreRefusedError, StoreUnreachableError
+from otel_llmcost.drain import Read
+from otel_llmcost.errors import LLMCostError, StoreError, StoreUnreachableError
+from otel_llmcost.store.engine import RowsRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from llmcost_collector.metrics import Meters
     from otel_llmcost.call import LLMCall
+    from otel_llmcost.errors import CorruptSegmentError
     from otel_llmcost.pricing import Pricer
     from otel_llmcost.spool import Segment, Spool
     from otel_llmcost.store import PricedCall, Store
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("llmcost_collector")
 
 BATCH_CALLS: Final = 50_000
+BATCH_BYTES: Final = 64 * 1024 * 1024
+"""A batch ends at so many bytes of requests, too: most of a request may be what we do not keep."""
+
 POLL_S: Final = 1.0
 """How often the spools of local applications are looked at; a sealed segment of our own wakes us at once."""
 
@@ -64,11 +67,18 @@ class Source:
 
 @dataclass(slots=True)
 class _Portion:
-    """A segment with its calls, priced."""
+    """A segment with its calls, priced, in place of its frames.
+
+    Attributes:
+        frames: How many it had.
+        faults: What of them could not be read.
+    """
 
     spool: Spool
     segment: Segment
     rows: list[PricedCall]
+    frames: int
+    faults: list[CorruptSegmentError]
 
 
 @dataclass(slots=True)
@@ -107,6 +117,7 @@ class Intake:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _stop_by_s: float = 0.0
     _written: dict[Path, int] = field(default_factory=dict)
+    _faults: dict[Path, list[CorruptSegmentError]] = field(default_factory=dict)
     _recent: tuple[set[int], set[int]] = field(default_factory=lambda: (set(), set()))
     _underived_s: deque[float] = field(default_factory=deque)
     _next_derivation_s: float = 0.0
@@ -151,7 +162,7 @@ class Intake:
         """Drain until told to stop. Only an end without an error of ours is a clean one, for those who drain next."""
         with ExitStack() as entered:
             for source in self.sources:
-                entered.enter_context(source.spool)
+                entered.push(source.spool)  # entered when it is first looked at, and again until it can be
             wait_s = 0.0
             while True:
                 is_last = self._stopping.is_set()
@@ -166,25 +177,27 @@ class Intake:
         try:
             if self._turn():
                 return 0.0
-        except LLMCostError as error:
+            if self.progress.fault:
+                _log.warning("the store takes calls again")
+            self.progress.fault = ""
+            self._derive_if_due()
+            self._measure_lag_if_due()
+        except Exception as error:  # noqa: BLE001 - this thread must not end while requests are accepted
             wait_s = min(max(2 * waited_s, POLL_S), LONGEST_WAIT_S)
             self._note_fault(error)
             self._stopping.wait(wait_s)
             return wait_s
-        if self.progress.fault:
-            _log.warning("the store takes calls again")
-        self.progress.fault = ""
-        self._derive_if_due()
-        self._measure_lag_if_due()
         self._wake.wait(POLL_S)
         self._wake.clear()
         return POLL_S
 
-    def _note_fault(self, error: LLMCostError) -> None:
+    def _note_fault(self, error: Exception) -> None:
+        is_ours = isinstance(error, LLMCostError)
+        said = str(error) if is_ours else f"{type(error).__name__}: {error}"
         self.meters.failed("unreachable" if isinstance(error, StoreUnreachableError) else "refused")
-        if str(error) != self.progress.fault:
-            _log.warning("%s; what was accepted waits, and is tried again", error)
-        self.progress.fault = str(error)
+        if said != self.progress.fault:
+            _log.warning("%s; what was accepted waits, and is tried again", said, exc_info=None if is_ours else error)
+        self.progress.fault = said
 
     def _turn(self) -> bool:
         """Write one batch of whole segments, and return whether there may be more."""
@@ -194,7 +207,7 @@ class Intake:
         rows = [row for portion in portions for row in portion.rows]
         try:
             self._write(rows)
-        except StoreRefusedError:
+        except RowsRefusedError:
             self._write_one_by_one(portions)
         else:
             for portion in portions:
@@ -202,14 +215,14 @@ class Intake:
         return is_more
 
     def _gathered(self) -> tuple[list[_Portion], bool]:
-        """Return the oldest segments up to a batch of calls, and whether there are more."""
+        """Return the oldest segments up to a batch, and whether there are more."""
         portions: list[_Portion] = []
-        calls = 0
+        calls = size = 0
         for spool, segment in self._segments():
-            rows = self._rows(segment)
-            portions.append(_Portion(spool, segment, rows))
-            calls += len(rows)
-            if calls >= BATCH_CALLS:
+            size += sum(len(frame.payload) for frame in segment.frames)
+            portions.append(self._portion(spool, segment))
+            calls += len(portions[-1].rows)
+            if calls >= BATCH_CALLS or size >= BATCH_BYTES:
                 return portions, True
         return portions, False
 
@@ -224,18 +237,13 @@ class Intake:
                 if segment.is_sealed or segment.frames:
                     yield spool, segment
 
-    def _rows(self, segment: Segment) -> list[PricedCall]:
-        calls: list[LLMCall] = []
-        received_ns: list[int] = []
+    def _portion(self, spool: Spool, segment: Segment) -> _Portion:
+        read, frames = Read(segment.path), len(segment.frames)
         for frame in segment.frames:
-            try:
-                told = list(calls_of(frame))
-            except (DecodeError, ValueError) as error:
-                segment.faults.append(CorruptSegmentError(segment.path, 0, f"a frame is no request of ours ({error})"))
-                continue
-            calls += map(self.attributed, told)
-            received_ns += [frame.received_at_ns] * len(told)
-        return priced_as_received(calls, self.pricer(), received_ns)
+            read.add(frame)
+        segment.frames.clear()  # their bytes would stay in memory for as long as the batch
+        rows = read.priced(self.pricer(), self.attributed)
+        return _Portion(spool, segment, rows, frames, read.faults)
 
     def _write(self, rows: Sequence[PricedCall]) -> None:
         if not rows:
@@ -248,37 +256,51 @@ class Intake:
         self._underived_s.append(time.monotonic())
 
     def _write_one_by_one(self, portions: Sequence[_Portion]) -> None:
-        """Find the segments that the store refuses; if it refuses all of them the fault lies not in them.
+        """Find the segments whose rows the store refuses; if it refuses all of them the fault lies not in them.
 
         Raises:
-            StoreRefusedError: Nothing was taken; it waits until somebody has repaired the store.
+            StoreError: Nothing was taken, or the store takes nothing any more; what is left waits.
         """
-        refused: list[tuple[_Portion, StoreRefusedError]] = []
+        refused: list[_Portion] = []
+        reason: RowsRefusedError | None = None
         is_taken = False
         for portion in portions:
             try:
                 self._write(portion.rows)
-            except StoreRefusedError as error:
-                refused.append((portion, error))
+            except RowsRefusedError as error:
+                refused.append(portion)
+                reason = error
                 continue
             is_taken = is_taken or bool(portion.rows)
             self._acknowledge(portion)
-        if refused and not is_taken:
-            raise refused[0][1]
-        for portion, reason in refused:
+        if reason is not None and not is_taken:
+            raise reason
+        for portion in refused:
             if portion.segment.is_sealed:
-                self.meters.spoiled("store", len(portion.rows))
-                kept = portion.spool.reject(portion.segment)
-                _log.error("set aside %d calls: %s; kept as %s", len(portion.rows), reason, kept)
+                self._reject_if_refused(portion)
+
+    def _reject_if_refused(self, portion: _Portion) -> None:
+        """Try a segment once more, and set it aside if it is its rows that are refused."""
+        try:
+            self._write(portion.rows)
+        except RowsRefusedError as error:
+            self.meters.spoiled("store", len(portion.rows))
+            kept = portion.spool.reject(portion.segment)
+            _log.error("set aside %d calls: %s; kept as %s", len(portion.rows), error, kept)
+        else:
+            self._acknowledge(portion)
 
     def _acknowledge(self, portion: _Portion) -> None:
         name, written = portion.segment.path.with_suffix(""), self._written
         if not portion.segment.is_sealed:
-            written[name] = written.get(name, 0) + len(portion.segment.frames)
+            written[name] = written.get(name, 0) + portion.frames
+            if portion.faults:  # its frames are not read again: what was wrong with them is told when it is sealed
+                self._faults.setdefault(name, []).extend(portion.faults)
             return
         written.pop(name, None)
+        portion.segment.faults += self._faults.pop(name, []) + portion.faults
         for fault in portion.segment.faults:
-            self.meters.spoiled("corrupt")
+            self.meters.spoiled("corrupt", fault.count)
             _log.error("set aside: %s; the segment is kept in corrupt/", fault)
         portion.spool.acknowledge(portion.segment, now_s=time.time())
 

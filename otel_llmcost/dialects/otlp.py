@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -15,7 +16,7 @@ from otel_llmcost.dialects.scopes import may_tell
 from otel_llmcost.dialects.telling import Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -24,11 +25,17 @@ if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
     from otel_llmcost.dialects.registry import Reader
 
+    OnFault = Callable[[Exception], None]
+
 _ERROR: Final = 2  # STATUS_CODE_ERROR
 
 
-def calls_in_traces(payload: bytes) -> Iterator[LLMCall]:
+def calls_in_traces(payload: bytes, on_fault: OnFault | None = None) -> Iterator[LLMCall]:
     """Decode the calls that an ExportTraceServiceRequest tells of, ours and those of other instrumentations.
+
+    Args:
+        payload: The request.
+        on_fault: Told of a span that cannot be read, which is left out; None lets the error through.
 
     Raises:
         google.protobuf.message.DecodeError: The bytes are no such request.
@@ -39,20 +46,41 @@ def calls_in_traces(payload: bytes) -> Iterator[LLMCall]:
         for of_scope in of_resource.scope_spans:
             scope = of_scope.scope
             if scope.name.startswith(semconv.SCOPE_PREFIX):
-                for span in of_scope.spans:
-                    yield call_from(span, resource, scope.name, scope.version)
+                yield from _each(of_scope, _own, resource, on_fault)
             elif read := reader_of(scope.name):
-                yield from _others(of_scope, read, resource)
+                yield from _each(of_scope, partial(_others, read), resource, on_fault)
 
 
-def _others(of_scope: ScopeSpans, read: Reader, resource: Mapping[str, Any]) -> Iterator[LLMCall]:
-    scope = of_scope.scope
+def _each(
+    of_scope: ScopeSpans,
+    read: Callable[[Span, InstrumentationScope, Mapping[str, Any]], LLMCall | None],
+    resource: Mapping[str, Any],
+    on_fault: OnFault | None,
+) -> Iterator[LLMCall]:
+    """Read span by span: what is wrong with one takes none of the others with it."""
     for span in of_scope.spans:
-        names = [attribute.key for attribute in span.attributes]
-        if semconv.DIALECT in names:  # a process of ours has read it already
-            yield call_from(span, resource, scope.name, scope.version)
-        elif (may_tell(names) or read is coding_agents.read_span) and (call := read(_telling(span, scope, resource))):
+        try:
+            call = read(span, of_scope.scope, resource)
+        except Exception as error:  # anybody can send anything
+            if on_fault is None:
+                raise
+            on_fault(error)
+            continue
+        if call:
             yield call
+
+
+def _own(span: Span, scope: InstrumentationScope, resource: Mapping[str, Any]) -> LLMCall:
+    return call_from(span, resource, scope.name, scope.version)
+
+
+def _others(read: Reader, span: Span, scope: InstrumentationScope, resource: Mapping[str, Any]) -> LLMCall | None:
+    names = [attribute.key for attribute in span.attributes]
+    if semconv.DIALECT in names:  # a process of ours has read it already
+        return _own(span, scope, resource)
+    if may_tell(names) or read is coding_agents.read_span:
+        return read(_telling(span, scope, resource))
+    return None
 
 
 def _telling(span: Span, scope: InstrumentationScope, resource: Mapping[str, Any]) -> Telling:
@@ -71,8 +99,12 @@ def _telling(span: Span, scope: InstrumentationScope, resource: Mapping[str, Any
     )
 
 
-def calls_in_logs(payload: bytes) -> Iterator[LLMCall]:
+def calls_in_logs(payload: bytes, on_fault: OnFault | None = None) -> Iterator[LLMCall]:
     """Decode the calls that an ExportLogsServiceRequest tells of: those of coding agents.
+
+    Args:
+        payload: The request.
+        on_fault: Told of a record that cannot be read, which is left out; None lets the error through.
 
     Raises:
         google.protobuf.message.DecodeError: The bytes are no such request.
@@ -82,7 +114,14 @@ def calls_in_logs(payload: bytes) -> Iterator[LLMCall]:
         resource = values(of_resource.resource.attributes)
         for of_scope in of_resource.scope_logs:
             for record in of_scope.log_records:
-                if call := coding_agents.read(_of_log(record, of_scope.scope, resource)):
+                try:
+                    call = coding_agents.read(_of_log(record, of_scope.scope, resource))
+                except Exception as error:
+                    if on_fault is None:
+                        raise
+                    on_fault(error)
+                    continue
+                if call:
                     yield call
 
 

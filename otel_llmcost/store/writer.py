@@ -5,9 +5,9 @@ Of several tellings of one call, one counts when `write` returns.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from otel_llmcost.errors import StoreRefusedError
 from otel_llmcost.store import rows as _rows
 from otel_llmcost.store import settle
 from otel_llmcost.store.engine import RowsRefusedError
@@ -22,7 +22,8 @@ MAX_BATCH: Final = 50_000
 """Rows of one insert. Larger ones save no more CPU, smaller ones do cost more."""
 
 GIVE_UP_AFTER: Final = 64
-"""If so many single rows are refused before one is taken, the fault does not lie in the rows."""
+"""If so many single rows are refused before one is taken, half of them from the front and half from the back, the
+fault does not lie in the rows."""
 
 _SETTINGS: Final = {
     "async_insert": 0,  # servers since 26.2 would answer before the rows are stored
@@ -54,21 +55,29 @@ def write(
 
 
 def _insert(engine: Engine, batch: Sequence[PricedCall]) -> tuple[int, list[Refused]]:
-    """Insert a batch; where it is refused, insert its halves, down to the rows at fault."""
-    written, refused, waiting = 0, list[Refused](), [batch]
+    """Insert a batch; where it is refused, insert its halves, down to the rows at fault.
+
+    Raises:
+        RowsRefusedError: Of those that were tried none was taken.
+    """
+    written, refused, waiting = 0, list[Refused](), deque([batch])
     while waiting:
-        part = waiting.pop()
+        is_front = bool(written) or len(refused) < GIVE_UP_AFTER // 2
+        part = waiting.pop() if is_front else waiting.popleft()
         try:
             engine.insert("llm_calls_log", _rows.columns_of(part), _SETTINGS)
         except RowsRefusedError as exc:
             if len(part) > 1:
                 middle = len(part) // 2
-                waiting += [part[middle:], part[:middle]]
+                if is_front:
+                    waiting.extend((part[middle:], part[:middle]))
+                else:
+                    waiting.extendleft((part[:middle], part[middle:]))
                 continue
             refused.append(Refused(part[0], "engine", str(exc)))
             if not written and len(refused) >= GIVE_UP_AFTER:
                 msg = f"the store refuses every row: {exc}"
-                raise StoreRefusedError(msg) from exc
+                raise RowsRefusedError(msg) from exc
         else:
             written += len(part)
     return written, refused

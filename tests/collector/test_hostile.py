@@ -95,6 +95,15 @@ def test_values_nested_without_end_are_refused(up: Running) -> None:
     assert up.stored([mine]) if post(up.http, body).status == 200 else True
 
 
+def test_counts_nested_without_end_do_not_stop_what_comes_after_them(up: Running) -> None:
+    def nest(span: Span) -> None:
+        span.attributes.add(key="langfuse.observation.type").value.string_value = "generation"
+        span.attributes.add(key="langfuse.observation.usage_details").value.string_value = '{"a":' * 200_000
+
+    body = spoiled(nest)[0].replace(b"otel_llmcost.openai", b"langfuse-sdk\0\0\0\0\0\0\0")
+    assert post(up.http, body).status == 200
+
+
 def test_text_that_is_no_utf_8_is_refused(up: Running) -> None:
     body = request_of([a_call(request_model="modelmodel")]).replace(b"modelmodel", b"\xff\xfe\xfd\xfc" + b"modelx")
     assert post(up.http, body).status == 400

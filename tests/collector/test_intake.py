@@ -14,6 +14,7 @@ from llmcost_collector.metrics import Held, Meters
 from otel_llmcost.errors import StoreError, StoreRefusedError, StoreUnreachableError
 from otel_llmcost.pricing import Pricer, load_rate_table
 from otel_llmcost.spool import Frame, SegmentWriter, Spool
+from otel_llmcost.store.engine import RowsRefusedError
 from tests.collector.telling import a_call, request_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class MoodyStore:
     """A store that takes what it likes.
 
     Attributes:
-        refuses: Trace ids; a batch that holds one is refused whole, for a reason that lies not in its rows.
+        refuses: Trace ids; a batch that holds one is refused whole, for what is in its rows.
         fault: What every write and query raises; None while all is well.
         taken: The trace ids that were written, in their order.
     """
@@ -47,7 +48,7 @@ class MoodyStore:
         ids = [row.call.trace_id for row in rows]
         if self.refuses & set(ids):
             msg = "the store refuses every row"
-            raise StoreRefusedError(msg)
+            raise RowsRefusedError(msg)
         self.taken += ids
         return len(ids)
 

@@ -124,6 +124,12 @@ class TestRowsThatCannotBeStored:
             store.write(many_calls(200, seed=3))
         assert not store.refused
 
+    def test_bad_rows_in_front_do_not_keep_out_the_good_ones_behind_them(self, store: Store) -> None:
+        store._engine.command("ALTER TABLE llm_calls_log ADD CONSTRAINT no_evil CHECK feature != 'evil'")
+        calls = [a_call(n, feature="evil" if n <= 100 else "good") for n in range(1, 301)]
+        assert store.write(calls) == 200
+        assert store.refused == {"engine": 100}
+
     def test_a_missing_schema_names_the_command_that_makes_it(self, dsn: str) -> None:
         with connect(dsn) as store, pytest.raises(StoreRefusedError, match="run `llmcost migrate`"):
             store.write([a_call()])
