@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 TAG: Final = "llm-cost"
 
+_OF_INTERVALS: Final = ("auto", "auto_min", "auto_count")
+"""What the SDK writes into every variable, and Grafana knows of intervals only."""
+
 LABELS: Final = {
     "environment": "Environment",
     "team": "Team",
@@ -60,8 +63,11 @@ class Board:
         """Return Grafana's classic JSON."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            built = self._builder().build()
-        return json.dumps(built, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+            built = json.loads(json.dumps(self._builder().build(), cls=JSONEncoder))
+        for variable in built["templating"]["list"]:
+            for name in _OF_INTERVALS:
+                variable.pop(name, None)
+        return json.dumps(built, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def _builder(self) -> Any:
         builder = (
