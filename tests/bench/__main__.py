@@ -10,7 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from tests.bench import calls, collector, micro, pricing, results, startup
+from tests.bench import calls, collector, micro, pricing, results, startup, store
 from tests.bench.environments import BUILD, python_of
 from tests.bench.subjects import BEDROCK_RIVALS, RIVALS, SDK_OF
 
@@ -22,12 +22,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
         "--only",
-        choices=("calls", "bedrock", "startup", "micro", "pricing", "collector"),
+        choices=("calls", "bedrock", "startup", "micro", "pricing", "collector", "store"),
         help="one part instead of all",
     )
     parser.add_argument("--rounds", type=int, default=11, help="rounds of calls")
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
     parser.add_argument("--spans", type=int, default=200_000, help="spans through the collector and beside it")
+    parser.add_argument("--size", type=int, default=2_000_000, help="calls in the store; 50000000 takes over an hour")
     asked = parser.parse_args()
     parts = {
         "calls": lambda: calls.measure(calls.OPENAI, asked.rounds),
@@ -36,6 +37,7 @@ def main() -> None:
         "micro": lambda: micro.measure(asked.runs),
         "pricing": lambda: pricing.measure(asked.rounds),
         "collector": lambda: collector.measure(asked.spans),
+        "store": lambda: store.measure(asked.size),
     }
     for rival in (*RIVALS, *BEDROCK_RIVALS):
         if asked.only is None or asked.only in _WITH[SDK_OF[rival]]:

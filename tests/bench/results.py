@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.bench import collector, pricing
+from tests.bench import collector, pricing, store
 from tests.bench.subjects import BARE, BEDROCK_RIVALS, OURS, RIVALS
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _table([["", "µs a call", "at best", "calls a second", "× by column"], *pricing.rows(priced)])
     if collected := found.get("collector"):
         yield from collector.table(collected)
+    if stored := found.get("store"):
+        yield from store.lines(stored)
     yield "\nGoals\n"
     for name, value, limit, unit in goals(found):
         yield f"  {'met   ' if value <= limit else 'MISSED'}  {name}: {value:.1f} {unit} (at most {limit:.1f})"
