@@ -14,7 +14,7 @@ import grpc.aio
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
-from llmcost_collector.receiver import RETRY_AFTER_S, Answer, Receiver, Verdict
+from llmcost_collector.receiver import RETRY_AFTER_S, Answer, BusyError, Receiver, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -109,7 +109,12 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc] # grpc has no typ
         async def export(data: bytes, context: Any) -> bytes:
             if not self._is_let_in(context):
                 await _abort(context, self._stranger())
-            answer = await self._receiver.take("grpc", signal, data)
+            try:
+                with self._receiver.in_flight.held() as hold:
+                    hold(len(data))
+                    answer = await self._receiver.take("grpc", signal, data)
+            except BusyError as error:
+                answer = self._receiver.refuse("grpc", Verdict.FULL, str(error))
             if answer.verdict is not Verdict.TAKEN:
                 await _abort(context, answer)
             response: Any = answer.response

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.json_format import MessageToJson
 from google.rpc.status_pb2 import Status
 
-from llmcost_collector.receiver import RETRY_AFTER_S, Answer, Verdict
+from llmcost_collector.receiver import RETRY_AFTER_S, Answer, BusyError, Verdict
 from llmcost_collector.requests import (
     BadRequestError,
     SlowClientError,
@@ -94,8 +94,11 @@ class HttpReceiver:
             await send_answer(send, 415, "text/plain", b"content encoding: send gzip or none\n")
         else:
             try:
-                body = await read_body(said["content-length"], receive, max_bytes=self._max_bytes)
-                answer = await self._take(path, body, is_json=kind == JSON, is_gzip=encoding == "gzip")
+                with self._receiver.in_flight.held() as hold:
+                    body = await read_body(said["content-length"], receive, max_bytes=self._max_bytes, hold=hold)
+                    answer = await self._take(path, body, hold, is_json=kind == JSON, is_gzip=encoding == "gzip")
+            except BusyError as error:
+                answer = self._receiver.refuse("http", Verdict.FULL, str(error))
             except TooLargeError as error:
                 answer = self._receiver.refuse("http", Verdict.TOO_LARGE, str(error))
             except SlowClientError:
@@ -104,14 +107,19 @@ class HttpReceiver:
                 answer = self._receiver.refuse("http", Verdict.BAD, str(error))
             await self._say(send, kind, answer)
 
-    async def _take(self, path: str, body: bytes, *, is_json: bool, is_gzip: bool) -> Answer:
+    async def _take(
+        self, path: str, body: bytes, hold: Callable[[int], None], *, is_json: bool, is_gzip: bool
+    ) -> Answer:
         if path in _DROPPED:
             return Answer(Verdict.TAKEN)
         signal = _SIGNALS[path]
 
         def unpacked() -> bytes:
-            data = inflated(body, max_bytes=self._max_bytes) if is_gzip else body
-            return protobuf_of_json(signal, data) if is_json else data
+            data = inflated(body, max_bytes=self._max_bytes, hold=hold) if is_gzip else body
+            if not is_json:
+                return data
+            hold(len(data))
+            return protobuf_of_json(signal, data)
 
         is_large = len(body) >= _OFFLOAD_BYTES and (is_json or is_gzip)
         data = await asyncio.to_thread(unpacked) if is_large else unpacked()
@@ -135,7 +143,14 @@ class HttpReceiver:
 _HEADERS: Final = ("content-type", "content-encoding", "content-length", "authorization")
 
 
-async def read_body(length: str, receive: Receive, *, max_bytes: int, within_s: float = BODY_WITHIN_S) -> bytes:
+async def read_body(
+    length: str,
+    receive: Receive,
+    *,
+    max_bytes: int,
+    within_s: float = BODY_WITHIN_S,
+    hold: Callable[[int], None] | None = None,
+) -> bytes:
     """Return the whole body of a request, as it was sent.
 
     Args:
@@ -143,6 +158,7 @@ async def read_body(length: str, receive: Receive, *, max_bytes: int, within_s: 
         receive: Gives the next piece.
         max_bytes: It may have.
         within_s: Seconds for all of it.
+        hold: Told of the bytes as they arrive; may raise.
 
     Raises:
         TooLargeError: It has more.
@@ -162,6 +178,8 @@ async def read_body(length: str, receive: Receive, *, max_bytes: int, within_s: 
                 held += len(parts[-1])
                 if held > max_bytes:
                     raise too_large(held, max_bytes)
+                if hold is not None:
+                    hold(len(parts[-1]))
                 is_more = message.get("more_body", False)
     except TimeoutError as error:
         raise SlowClientError from error

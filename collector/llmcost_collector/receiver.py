@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -13,7 +15,7 @@ from llmcost_collector.requests import BadRequestError, Request, read
 from otel_llmcost.errors import SpoolError, SpoolFullError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from llmcost_collector.journal import Journal
     from llmcost_collector.metrics import Meters
@@ -21,6 +23,47 @@ if TYPE_CHECKING:
 
 RETRY_AFTER_S: Final = 5
 """What a client that is pushed back is told to wait."""
+
+
+IN_FLIGHT_BYTES: Final = 128 * 1024 * 1024
+"""Requests that are read, unpacked or wait for the disk may together have so many bytes."""
+
+
+class BusyError(Exception):
+    """Retryable: the requests under way take as many bytes as they may."""
+
+    def __init__(self) -> None:
+        super().__init__("as many bytes of requests are under way as there is room for")
+
+
+class InFlight:
+    """One budget of bytes for all requests under way. Threads may share it.
+
+    Args:
+        limit: Bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._left, self._lock = limit, threading.Lock()
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[int], None]]:
+        """Give what takes bytes for the length of a request, and raises a BusyError where there are none left."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            with self._lock:
+                if size > self._left:
+                    raise BusyError
+                self._left -= size
+                taken += size
+
+        try:
+            yield take
+        finally:
+            with self._lock:
+                self._left += taken
 
 
 class Verdict(Enum):
@@ -57,11 +100,19 @@ class Receiver:
         meters: What is counted.
         retention_days: Days for which calls are kept.
         tokens: The bearer tokens that are let in; none lets everyone in.
+        in_flight: The room for requests under way.
     """
 
     def __init__(
-        self, journal: Journal, meters: Meters, *, retention_days: int, tokens: Callable[[], tuple[str, ...]]
+        self,
+        journal: Journal,
+        meters: Meters,
+        *,
+        retention_days: int,
+        tokens: Callable[[], tuple[str, ...]],
+        in_flight: InFlight,
     ) -> None:
+        self.in_flight = in_flight
         self._journal, self._meters = journal, meters
         self._retention_days, self._tokens = retention_days, tokens
 

@@ -26,7 +26,7 @@ from otel_llmcost.semconv import TELLING_WORDS, TELLING_WORDS_OF_LOGS
 from otel_llmcost.store.rows import CLOCK_AHEAD_NS, DAY_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -37,6 +37,12 @@ _RESPONSE_OF: Final[dict[Signal, Any]] = {"traces": ExportTraceServiceResponse, 
 _WORDS_OF: Final[dict[Signal, Sequence[bytes]]] = {"traces": TELLING_WORDS, "logs": TELLING_WORDS_OF_LOGS}
 _REJECTED: Final[dict[Signal, str]] = {"traces": "rejected_spans", "logs": "rejected_log_records"}
 _IDS: Final = {"traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"}
+MAX_MEMBERS: Final = 1_000
+"""Parts of a gzip body that were compressed each by itself."""
+
+_PIECE: Final = 64 * 1024
+_UNPACKED_PIECE: Final = 1024 * 1024
+
 MAX_EXAMPLE: Final = 200
 """Characters of an example in an answer, roughly."""
 
@@ -177,8 +183,13 @@ def _records(told: dict[str, Any], signal: Signal) -> Iterator[dict[str, Any]]:
         yield from record.get("links") or ()
 
 
-def inflated(data: bytes, *, max_bytes: int) -> bytes:
+def inflated(data: bytes, *, max_bytes: int, hold: Callable[[int], None] | None = None) -> bytes:
     """Return what was compressed with gzip.
+
+    Args:
+        data: The compressed bytes.
+        max_bytes: It may have, unpacked.
+        hold: Told of the bytes as they are unpacked; may raise.
 
     Raises:
         TooLargeError: It is more than `max_bytes`; no more than that was ever unpacked.
@@ -186,15 +197,21 @@ def inflated(data: bytes, *, max_bytes: int) -> bytes:
     """
     unpacker = zlib.decompressobj(wbits=31)
     parts: list[bytes] = []
-    held, rest = 0, data
+    held, position, members, view = 0, 0, 1, memoryview(data)
     try:
-        while rest:
-            parts.append(unpacker.decompress(rest, max_bytes + 1 - held))
+        while position < len(data):
+            piece = view[position : position + _PIECE]  # zlib copies what it leaves over
+            parts.append(unpacker.decompress(piece, min(max_bytes + 1 - held, _UNPACKED_PIECE)))
             held += len(parts[-1])
             if held > max_bytes:
                 raise too_large(held, max_bytes)
-            rest = unpacker.unconsumed_tail
-            if unpacker.eof and (rest := unpacker.unused_data):  # another member follows
+            if hold is not None:
+                hold(len(parts[-1]))
+            position += len(piece) - len(unpacker.unconsumed_tail) - len(unpacker.unused_data)
+            if unpacker.eof and position < len(data):  # another member follows
+                members += 1
+                if members > MAX_MEMBERS:
+                    raise BadRequestError(_MEMBERS_FAULT)
                 unpacker = zlib.decompressobj(wbits=31)
     except zlib.error as error:
         msg = f"the body is no gzip: {error}"
@@ -203,6 +220,9 @@ def inflated(data: bytes, *, max_bytes: int) -> bytes:
         msg = "the gzip body is torn"
         raise BadRequestError(msg)
     return b"".join(parts)
+
+
+_MEMBERS_FAULT: Final = f"the gzip body has more than {MAX_MEMBERS} members"
 
 
 def too_large(size: int, max_bytes: int) -> TooLargeError:

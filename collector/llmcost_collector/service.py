@@ -13,7 +13,7 @@ from llmcost_collector.intake import Intake, Progress, Source
 from llmcost_collector.journal import Journal
 from llmcost_collector.metrics import Held, Meters
 from llmcost_collector.query import QueryServer
-from llmcost_collector.receiver import Receiver
+from llmcost_collector.receiver import IN_FLIGHT_BYTES, InFlight, Receiver
 from llmcost_collector.server import HTTP, QUERY, Servers
 from otel_llmcost.attribution import DailyCap
 from otel_llmcost.config import load_config
@@ -159,6 +159,7 @@ class Collector:
             self._meters,
             retention_days=DEFAULT_RETENTION_DAYS,
             tokens=lambda: self._rules.tokens,
+            in_flight=InFlight(max(IN_FLIGHT_BYTES, 4 * setup.settings.max_request_bytes)),
         )
         pages = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._meters.page}
         http = HttpReceiver(receiver, pages, max_bytes=setup.settings.max_request_bytes)

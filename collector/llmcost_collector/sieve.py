@@ -13,10 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 MAX_GROUPS: Final = 100_000
-"""Resources and scopes of one request; each costs more than a span that is stepped over."""
+"""Resources and scopes of one request, and fields that describe them: each costs more than a span that is stepped
+over."""
+
+MAX_KEPT: Final = 500_000
+"""Spans of one request that are taken over. A span with its ids and times has 50 bytes, so that this many sound ones
+are more than a request may have; empty ones would take a hundred times their bytes."""
 
 _LENGTH_DELIMITED: Final = 2
 _FIXED: Final = {1: 8, 5: 4}
@@ -55,6 +60,26 @@ class _Words:
         return False
 
 
+class _Count:
+    """How many of something a request may still have."""
+
+    __slots__ = ("_left", "_what")
+
+    def __init__(self, left: int, what: str) -> None:
+        self._left, self._what = left, what
+
+    def take(self, count: int = 1) -> None:
+        """Count some more.
+
+        Raises:
+            NotProtobufError: They are too many.
+        """
+        self._left -= count
+        if self._left < 0:
+            msg = f"too many {self._what} in one request; send smaller batches"
+            raise NotProtobufError(msg)
+
+
 def sift(data: bytes, telling: Sequence[bytes]) -> tuple[bytes, int]:
     """Return the part of an export request that may tell of LLM calls, empty for none, and the number of its spans.
 
@@ -69,41 +94,42 @@ def sift(data: bytes, telling: Sequence[bytes]) -> tuple[bytes, int]:
         NotProtobufError: The bytes are no such request.
     """
     words = _Words(data, telling)
-    groups = 0
+    groups, spans_left = _Count(MAX_GROUPS, "resources and scopes"), _Count(MAX_KEPT, "spans")
     kept: list[bytes] = []
     seen = 0
     for number, start, end in _fields(data, 0, len(data)):
+        groups.take()
         if number != 1:
             continue
-        parts, spans, inner = _sift_resource(data, start, end, words)
+        parts, spans = _sift_resource(data, start, end, words, groups, spans_left)
         seen += spans
-        groups += inner
-        if groups > MAX_GROUPS:
-            msg = f"more than {MAX_GROUPS} resources and scopes in one request"
-            raise NotProtobufError(msg)
         if parts:
             kept.append(_field(1, b"".join(parts)))
     return b"".join(kept), seen
 
 
-def _sift_resource(data: bytes, start: int, end: int, words: _Words) -> tuple[list[bytes], int, int]:
-    """Return the parts of a ResourceSpans that are kept, how many spans it has, and its groups."""
+def _sift_resource(
+    data: bytes, start: int, end: int, words: _Words, groups: _Count, spans_left: _Count
+) -> tuple[list[bytes], int]:
+    """Return the parts of a ResourceSpans that are kept, and how many spans it has."""
     about: list[bytes] = []
     scopes: list[bytes] = []
-    seen, groups = 0, 1
+    seen = 0
     for number, first, last in _fields(data, start, end):
+        groups.take()
         if number == 2:  # noqa: PLR2004 - scope_spans, scope_logs
-            parts, spans = _sift_scope(data, first, last, words)
+            parts, spans = _sift_scope(data, first, last, words, groups, spans_left)
             seen += spans
-            groups += 1
             if parts:
                 scopes.append(_field(2, b"".join(parts)))
         elif number:
             about.append(_field(number, data[first:last]))
-    return (about + scopes if scopes else []), seen, groups
+    return (about + scopes if scopes else []), seen
 
 
-def _sift_scope(data: bytes, start: int, end: int, words: _Words) -> tuple[list[bytes], int]:
+def _sift_scope(
+    data: bytes, start: int, end: int, words: _Words, groups: _Count, spans_left: _Count
+) -> tuple[list[bytes], int]:
     """Return the parts of a ScopeSpans that are kept, and how many spans it has."""
     about: list[bytes] = []
     spans: list[bytes] = []
@@ -116,6 +142,7 @@ def _sift_scope(data: bytes, start: int, end: int, words: _Words) -> tuple[list[
         tag = data[position]
         if tag != 0x12:  # noqa: PLR2004 - field 2, length-delimited: a span or a log record
             number, first, last, position = _field_at(data, position, end)
+            groups.take()
             if number == 1 and not is_told:
                 is_told = has_words and words.is_in(first, last)
             if number:
@@ -131,19 +158,18 @@ def _sift_scope(data: bytes, start: int, end: int, words: _Words) -> tuple[list[
             _torn()
         seen += 1
         if has_words and (is_told or words.is_in(position, last)):
+            spans_left.take()
             spans.append(_field(2, data[position:last]))
         position = last
     return (about + spans if spans else []), seen
 
 
-def _fields(data: bytes, start: int, end: int) -> list[tuple[int, int, int]]:
-    """Return number, start and end of each length-delimited field between two positions; 0 for a field of no length."""
-    found: list[tuple[int, int, int]] = []
+def _fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Yield number, start and end of each length-delimited field between two positions; 0 for a field of no length."""
     position = start
     while position < end:
         number, first, last, position = _field_at(data, position, end)
-        found.append((number, first, last))
-    return found
+        yield number, first, last
 
 
 def _field_at(data: bytes, position: int, end: int) -> tuple[int, int, int, int]:

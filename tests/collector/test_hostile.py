@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
+from llmcost_collector import service
 from llmcost_collector.http_receiver import read_body
 from llmcost_collector.requests import SlowClientError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llmcost import semconv
+from tests.collector.conftest import running
 from tests.collector.fuzz import Fuzz
 from tests.collector.telling import a_call, call, get, post, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -119,6 +122,38 @@ def test_bombs_are_not_unpacked(up: Running) -> None:
         assert post(up.http, bomb, content_encoding="gzip").status == 413
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown_kib < 200 * 1024
+
+
+def test_gzip_of_very_many_members_is_refused(up: Running) -> None:
+    import gzip
+
+    body = request_of([a_call()])
+    few, many = gzip.compress(b"") * 900, gzip.compress(b"") * 200_000
+    assert post(up.http, few + gzip.compress(body), content_encoding="gzip").status == 200
+    assert post(up.http, many + gzip.compress(body), content_encoding="gzip").status == 400
+
+
+def test_bodies_under_way_share_one_budget_of_bytes(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "IN_FLIGHT_BYTES", 4_000)
+    with (
+        running(tmp_path, store, LLMCOST_MAX_REQUEST_BYTES="1000") as small,
+        contextlib.ExitStack() as open_ones,
+    ):
+        body = request_of([a_call()])
+        assert 400 < len(body) < 1_000
+        head = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
+        for _ in range(4):  # 3,960 of 4,000 bytes
+            slow = open_ones.enter_context(socket.create_connection(("127.0.0.1", small.http)))
+            slow.sendall(head + b"content-length: 1000\r\n\r\n" + b"a" * 990)
+        small.until(lambda: post(small.http, body).status == 429)
+        assert post(small.http, body).headers["retry-after"] == "5"
+        answer = call(small.grpc, body)
+        assert (answer.code, answer.retry_after_s) == (grpc.StatusCode.RESOURCE_EXHAUSTED, 5)
+        open_ones.close()
+        small.until(lambda: post(small.http, body).status == 200)
+        assert call(small.grpc, body).code is grpc.StatusCode.OK
 
 
 def test_those_who_dawdle_do_not_hold_up_the_others(up: Running) -> None:

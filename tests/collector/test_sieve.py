@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 
 import pytest
@@ -31,6 +32,37 @@ def encoded(told: list[tuple[str, list[tuple[str, list[str]]]]]) -> ExportTraceS
             for number, name in enumerate(spans):
                 scope.spans.add(name=name, span_id=bytes([number] * 8))
     return request
+
+
+def delimited(number: int, content: bytes) -> bytes:
+    size, groups = len(content), bytearray()
+    while size > 127:
+        groups.append(size & 127 | 128)
+        size >>= 7
+    return bytes([number << 3 | 2]) + bytes(groups) + bytes([size]) + content
+
+
+EMPTY = b"\x0a\x00" * 200_000
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        EMPTY,
+        delimited(1, EMPTY),
+        delimited(1, delimited(2, EMPTY)),
+        delimited(1, delimited(2, delimited(1, TELLING_WORDS[0]) + b"\x12\x00" * 600_000)),
+    ],
+    ids=["resources", "of a resource", "of a scope", "spans"],
+)
+def test_empty_fields_are_counted_before_they_take_memory(data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotProtobufError, match="too many"):
+            sift(data, TELLING_WORDS)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def tells(text: str) -> bool:
