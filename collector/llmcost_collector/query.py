@@ -11,6 +11,8 @@ import gzip
 import ipaddress
 import logging
 from base64 import b64decode
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
@@ -120,6 +122,9 @@ class QueryServer:
         elif encoding not in ("", "identity"):
             msg = f"content encoding {encoding!r}: send gzip or none"
             raise BadRequestError(msg)
+        kind = headers.get("content-type", "")
+        if kind.lower().startswith("multipart/form-data"):
+            asked, body = {**asked, **_fields_in(kind, body)}, b""
         settings = {name: value for name, value in asked.items() if not name.startswith("param_")}
         if settings.pop("readonly", "1") not in ("1", "2"):
             raise QueryRefusedError(452, "readonly cannot be taken back here")
@@ -152,6 +157,28 @@ def _is_near(host: str) -> bool:
     except ValueError:
         return name.endswith(".localhost")
     return True
+
+
+def _fields_in(kind: str, body: bytes) -> dict[str, str]:
+    """Return the fields of a form, in which clients send queries and parameters that are long.
+
+    Args:
+        kind: Its content type, which holds the boundary.
+        body: The form.
+
+    Raises:
+        BadRequestError: It is no form, or a field is no UTF-8.
+    """
+    form = BytesParser(policy=HTTP).parsebytes(b"content-type: " + kind.encode("latin-1") + b"\r\n\r\n" + body)
+    fields: dict[str, str] = {}
+    try:
+        for part in form.iter_parts():
+            content: Any = part.get_payload(decode=True)
+            fields[str(part.get_param("name", header="content-disposition"))] = content.decode()
+    except (UnicodeDecodeError, AttributeError, TypeError) as error:
+        msg = f"the body is no form: {error}"
+        raise BadRequestError(msg) from error
+    return fields
 
 
 def _authorization(headers: Mapping[str, str], asked: Mapping[str, str]) -> str:

@@ -81,6 +81,18 @@ def test_a_query_comes_in_the_address_or_in_the_body_or_in_both(port: int) -> No
     assert get(port, "/").body == get(port, "/ping").body == b"Ok.\n"
 
 
+def test_a_query_and_its_parameters_come_in_a_form(port: int) -> None:
+    """As clickhouse-connect sends them when `form_encode_query_params` is set."""
+    with clickhouse_connect.get_client(
+        host="127.0.0.1", port=port, database="llmcost", form_encode_query_params=True
+    ) as client:
+        long = "ü'\\\n" * 20_000
+        asked = client.query("SELECT {a:String}, {b:Int8}", parameters={"a": long, "b": 7})
+        assert list(asked.result_rows) == [(long, 7)]
+    answer = post(port, b"no form", "/", content_type="multipart/form-data; boundary=x")
+    assert answer.status in (200, 400)
+
+
 def test_a_long_answer_is_compressed_for_whoever_takes_it(port: int) -> None:
     path = "/?enable_http_compression=1&query=SELECT+number+FROM+numbers(10000)"
     assert post(port, b"", path, method="GET", accept_encoding="gzip").headers["content-encoding"] == "gzip"
