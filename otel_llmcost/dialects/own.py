@@ -64,6 +64,7 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
                 entries[key] = value
         elif type(value) is home[1]:
             (counts if home[2] else told)[home[0]] = value
+    usage = _usage(counts, said)
     return LLMCall(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -71,8 +72,8 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
         started_at_ns=span.start_time_unix_nano,
         duration_ns=min(max(span.end_time_unix_nano - span.start_time_unix_nano, 0), _INT64_MAX),
         provider=told.pop("provider", ""),
-        usage=_usage(counts, said),
-        usage_quality=_quality(said.get(semconv.USAGE_QUALITY)),
+        usage=usage,
+        usage_quality=_quality(said.get(semconv.USAGE_QUALITY), usage),
         attribution=from_entries(entries).over(_of_resource(resource)),
         service_name=str(resource.get(semconv.SERVICE_NAME, "")),
         service_version=str(resource.get(semconv.SERVICE_VERSION, "")),
@@ -84,8 +85,11 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
     )
 
 
-def _quality(said: object) -> UsageQuality:
-    return UsageQuality(said) if said in _QUALITIES else UsageQuality.MISSING
+def _quality(said: object, usage: Usage | None) -> UsageQuality:
+    """Return how good the counts are; of counts that somebody told without saying so, that they were reported."""
+    if said in _QUALITIES:
+        return UsageQuality(said)
+    return UsageQuality.MISSING if usage is None else UsageQuality.REPORTED
 
 
 _QUALITIES: Final = [quality.value for quality in UsageQuality]

@@ -141,7 +141,7 @@ def _priced_again(
         conditions.append(f"{dimension.expression} = {{where_{number}:String}}")
         parameters |= dimension.parameters | {f"where_{number}": value}
     rows = rows_of(store, "calls_to_price", parameters, condition=" AND ".join(conditions))
-    calls = [call_of(row) for row in rows]
+    calls = [pricer.located(call_of(row)) for row in rows]
     return zip(rows, calls, pricer.price_all(calls), strict=True)
 
 
@@ -152,7 +152,8 @@ def _difference(
     was_listed, was_effective = cost_of(row["list_cost"]), cost_of(row["effective_cost"])
     if pricing.list_cost is None:
         return was_listed is not None, None
-    newly_priced = was_listed is None
+    # A call that has a price of its own and one by correction was counted as priced once too often.
+    newly_priced = int(was_listed is None) - row["priced_twice"]
     listed = pricing.list_cost - (was_listed or 0)
     effective = None if pricing.effective_cost is None else pricing.effective_cost - (was_effective or 0)
     if not (newly_priced or listed or effective):
@@ -166,6 +167,6 @@ def _difference(
         reason=reason,
         list_cost=PicoUSD(listed),
         effective_cost=None if effective is None else PicoUSD(effective),
-        newly_priced=int(newly_priced),
+        newly_priced=newly_priced,
         pricing=pricing,
     )

@@ -1,8 +1,8 @@
 """Proof that the ledger is whole: what is derived equals the calls, every call is one row, no hour was left out.
 
 Writing goes on meanwhile, so a difference may be a call that has come in since the last derivation. It is therefore
-derived and compared again, and only what still differs then is a fault. A repair touches the hours: they are derived
-anew from the calls, which are the truth.
+derived and compared again, and only what still differs then is a fault. A repair has corrections count where their
+calls do, and touches the hours: they are derived anew from the calls, which are the truth.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from otel_llmcost.reports.queries import cost_of, rows_of
 from otel_llmcost.reports.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from otel_llmcost.store import Store
 
@@ -54,7 +54,7 @@ class Fault:
         period_ns: Unix nanoseconds at which the hour or day begins.
         missing_calls: How many calls the rollup lacks, negative where it has too many.
         missing_cost: Pico-USD likewise, at published prices.
-        can_be_repaired: Whether deriving the hours anew puts it right.
+        can_be_repaired: Whether a repair may put it right.
     """
 
     kind: str
@@ -100,6 +100,7 @@ def verify(
         calls += sum(row["calls"] for row in rows_of(store, "busy_hours", day.parameters()))
         found = _settled_faults(store, day)
         if repairs and any(fault.can_be_repaired for fault in found):
+            store.follow(_alone(found))
             store.touch(range(day.since_ns, day.until_ns, HOUR_NS))
             store.derive()
             left = _settled_faults(store, day)
@@ -135,12 +136,22 @@ def _faults(store: Store, day: Window) -> list[Fault]:
     for row in rows_of(store, "calls_told_twice", day.parameters() | {"limit": NAMED}):
         kind = "told_twice" if row["calls"] else "correction_alone"
         call = f"{row['trace_id']}/{row['span_id']}"
-        faults.append(Fault(kind, call, row["hour_ns"], row["calls"] - 1, can_be_repaired=False))
+        faults.append(Fault(kind, call, row["hour_ns"], row["calls"] - 1, can_be_repaired=not row["calls"]))
     faults += [
         Fault("hour_not_noted", "touched_hours", row["hour_ns"])
         for row in rows_of(store, "unnoted_hours", day.parameters())
     ]
     return faults
+
+
+def _alone(faults: Sequence[Fault]) -> list[tuple[str, str, int]]:
+    """Return trace id, span id and hour of the calls that do not count, though corrections of them do."""
+    return [(*_key(fault.subject), fault.period_ns) for fault in faults if fault.kind == "correction_alone"]
+
+
+def _key(subject: str) -> tuple[str, str]:
+    trace_id, _, span_id = subject.partition("/")
+    return trace_id, span_id
 
 
 def _differences(store: Store, day: Window, rollup: str) -> Iterator[Fault]:

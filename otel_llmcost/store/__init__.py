@@ -20,6 +20,7 @@ from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import erasing as _erasing
 from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import owner as _owner
+from otel_llmcost.store import settle as _settle
 from otel_llmcost.store import writer as _writer
 from otel_llmcost.store.corrections import Correction
 from otel_llmcost.store.engine import Engine
@@ -149,6 +150,14 @@ class Store:
     def correct(self, corrections: Sequence[Correction]) -> int:
         """Post corrections of calls of the store and return how many; one that is there already does no harm."""
         return _corrections.post(self._engine, corrections, now_ns=self._clock_ns())
+
+    def follow(self, calls: Sequence[tuple[str, str, int]]) -> None:
+        """Have corrections count where their calls do, given trace id, span id and any Unix nanosecond of the hour."""
+        _settle.follow(
+            self._engine,
+            {started_ns // _settle.HOUR_NS for _, _, started_ns in calls},
+            [(trace_id, span_id) for trace_id, span_id, _ in calls],
+        )
 
     def erase(self, kind: str, value: str, *, actor: str, reason: str) -> Erased:
         """Remove all calls of a `tenant` or a `user`, and correct what was derived from them. See `erasing.erase`."""

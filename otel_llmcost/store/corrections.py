@@ -2,6 +2,9 @@
 
 An adjust row has the key of its call and a correction_id besides, so that posting it twice is posting it once. It says
 who pays like the call does, counts nothing, and holds the difference in money.
+A difference is one to a certain price. So the call is frozen with its first correction: the row that was corrected is
+written once more, as if two verdicts had been passed on it, and what another collector received earlier but delivers
+later cannot take its place. Whether the call counts stays open: corrections go with their call (see `settle`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost import usage
+from otel_llmcost.store import settle
+from otel_llmcost.store.rows import A_VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +30,7 @@ MAX_BATCH: Final = 1_000
 _HOUR_NS: Final = 3_600_000_000_000
 _LATEST: Final = 2**64 - 1
 _CALLS: Final = """
-SELECT * REPLACE (toUnixTimestamp64Nano(started_at) AS started_at)
+SELECT * REPLACE (toUnixTimestamp64Nano(started_at) AS started_at, toUnixTimestamp(posted_at) AS posted_at)
 FROM
 (
     SELECT *
@@ -36,6 +41,9 @@ FROM
         AND correction_id = ''
 )
 """
+_FROZEN: Final = 2
+"""So many verdicts freeze a call: an even number, since each reverses what was said before (26 days of receipts)."""
+
 _COUNTED_NOT: Final = (*usage.FIELDS, "duration_ns", "resend_count", "verdicts", "is_retelling")
 _UNKNOWN: Final = (
     "time_to_first_token_ns",
@@ -83,17 +91,27 @@ def post(engine: Engine, corrections: Sequence[Correction], *, now_ns: int) -> i
     """
     posted = 0
     for start in range(0, len(corrections), MAX_BATCH):
-        batch = {(each.trace_id, each.span_id): each for each in corrections[start : start + MAX_BATCH]}
-        hours = sorted({each.started_at_ns // _HOUR_NS for each in batch.values()})
+        batch = corrections[start : start + MAX_BATCH]
+        keys = sorted({(each.trace_id, each.span_id) for each in batch})
+        hours = {each.started_at_ns // _HOUR_NS for each in batch}
         found = engine.query(
-            _CALLS, {"hours": [datetime.fromtimestamp(hour * 3600, UTC) for hour in hours], "keys": list(batch)}
+            _CALLS, {"hours": [datetime.fromtimestamp(hour * 3600, UTC) for hour in sorted(hours)], "keys": keys}
         )
-        calls = [dict(zip(found.column_names, row, strict=True)) for row in found.result_rows]
-        rows = [_adjust_row(call, batch[call["trace_id"], call["span_id"]], now_ns) for call in calls]
-        if rows:
-            engine.insert("llm_calls_log", {name: [row[name] for row in rows] for name in rows[0]}, _SETTINGS)
-        posted += len(rows)
+        rows = (dict(zip(found.column_names, row, strict=True)) for row in found.result_rows)
+        calls = {(row["trace_id"], row["span_id"]): row for row in rows}
+        there = [each for each in batch if (each.trace_id, each.span_id) in calls]
+        written = [_adjust_row(calls[each.trace_id, each.span_id], each, now_ns) for each in there]
+        written += [_frozen(call) for call in calls.values() if call["verdicts"] < _FROZEN]
+        if written:
+            engine.insert("llm_calls_log", {name: [row[name] for row in written] for name in written[0]}, _SETTINGS)
+            settle.settle_corrected(engine, hours, keys)
+        posted += len(there)
     return posted
+
+
+def _frozen(call: dict[str, Any]) -> dict[str, Any]:
+    raised = _FROZEN - call["verdicts"]
+    return {**call, "verdicts": _FROZEN, "precedence": call["precedence"] + raised * A_VERDICT}
 
 
 def _adjust_row(call: dict[str, Any], correction: Correction, now_ns: int) -> dict[str, Any]:

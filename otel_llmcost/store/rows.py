@@ -26,7 +26,7 @@ COUNT_LIMIT: Final = 10**15
 """A count of usage beyond this is no count: 9,000 of them would overflow a sum."""
 
 _PRECEDENCE_OF_0: Final = 2**64 - 1
-_A_VERDICT: Final = 2**50
+A_VERDICT: Final = 2**50
 """What each verdict adds to the precedence. So rows with the same precedence agree on what was decided of them, and 13
 days (2^50 ns) between two receipts of a call decide nothing."""
 _IDENTITY: Final = re.compile(r"[0-9a-f]{32}/[0-9a-f]{16}")
@@ -149,7 +149,7 @@ def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
         [_usd(price.list_cost) for price in prices],
         [_usd(price.effective_cost) for price in prices],
         [price.status.value for price in prices],
-        [_PRECEDENCE_OF_0 - row.received_at_ns + _A_VERDICT * row.is_retelling for row in rows],
+        [_PRECEDENCE_OF_0 - row.received_at_ns + A_VERDICT * row.is_retelling for row in rows],
         [row.received_at_ns // 1_000_000_000 for row in rows],
         [int(row.is_retelling) for row in rows],
         [int(row.is_retelling) for row in rows],

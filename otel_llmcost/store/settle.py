@@ -102,6 +102,41 @@ WHERE latest.is_retelling != {is_retelling:UInt8}
 """.replace("{ids}", _IDS)
 
 
+_STRAY: Final = """
+SELECT
+    trace_id,
+    span_id,
+    maxIf(is_retelling, correction_id = '') AS of_call
+FROM
+(
+    SELECT
+        trace_id,
+        span_id,
+        correction_id,
+        is_retelling
+    FROM llm_calls_log
+    WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+        AND (trace_id, span_id) IN
+        (
+            SELECT
+                substring(told.id, 1, 32),
+                substring(told.id, 33)
+            FROM (SELECT arrayJoin({ids}) AS id) AS told
+        )
+    ORDER BY precedence DESC
+    LIMIT 1 BY
+        trace_id,
+        span_id,
+        correction_id
+) AS latest
+GROUP BY
+    trace_id,
+    span_id
+HAVING countIf(correction_id = '') > 0
+    AND min(is_retelling) != max(is_retelling)
+""".replace("{ids}", _IDS)
+
+
 def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
     """Return the rows of a batch, each marked with what the batch alone says about it."""
     if not any(row.call.dialect for row in batch):
@@ -126,6 +161,39 @@ def settle(engine: Engine, batch: Sequence[PricedCall]) -> None:
         _settle(engine, hours, traces[start : start + MAX_IDS])
 
 
+def settle_corrected(engine: Engine, hours: set[int], keys: Sequence[tuple[str, str]]) -> None:
+    """Decide anew of calls whose corrections are in the store, and have the corrections count where their calls do.
+
+    Between reading a call and correcting it, another writer may have passed a verdict on it.
+
+    Args:
+        engine: The store.
+        hours: Hours in which the calls started, counted from the Unix epoch.
+        keys: Trace and span id of each.
+
+    Raises:
+        StoreUnreachableError: Do it again later.
+    """
+    if not _others_told(engine, hours):
+        return
+    traces = sorted({trace_id for trace_id, _ in keys})
+    for start in range(0, len(traces), MAX_IDS):
+        _settle(engine, hours, traces[start : start + MAX_IDS])
+    follow(engine, hours, keys)
+
+
+def follow(engine: Engine, hours: set[int], keys: Sequence[tuple[str, str]]) -> None:
+    """Have every correction of these calls count where, and only where, its call does."""
+    for start in range(0, len(keys), MAX_IDS):
+        ids = [trace_id + span_id for trace_id, span_id in keys[start : start + MAX_IDS]]
+        stray: dict[bool, list[str]] = {True: [], False: []}
+        for trace_id, span_id, of_call in engine.query(_STRAY, {"hours": _times(hours), **_listed(ids)}).result_rows:
+            stray[bool(of_call)].append(trace_id + span_id)
+        for is_retelling, found in stray.items():
+            if found:
+                _pass_verdict(engine, hours, found, is_retelling=is_retelling)
+
+
 def _settle(engine: Engine, hours: set[int], traces: Sequence[str]) -> None:
     """Pass verdicts until nobody else's verdict says otherwise."""
     near, far = _around(hours, REACH_HOURS), _around(hours, 2 * REACH_HOURS)
@@ -141,18 +209,16 @@ def _settle(engine: Engine, hours: set[int], traces: Sequence[str]) -> None:
             return
         for due, tellings in wrong.items():
             for start in range(0, len(tellings), MAX_IDS):
-                _pass_verdict(engine, tellings[start : start + MAX_IDS], is_retelling=due)
+                some = tellings[start : start + MAX_IDS]
+                started = {telling.started_at_ns // HOUR_NS for telling in some}
+                ids = [telling.trace_id + telling.span_id for telling in some]
+                _pass_verdict(engine, started, ids, is_retelling=due)
     msg = f"which tellings count is decided otherwise by another writer, {MAX_ROUNDS} times in a row"
     raise StoreUnreachableError(msg)
 
 
-def _pass_verdict(engine: Engine, tellings: Sequence[Seen], *, is_retelling: bool) -> None:
-    said = {
-        "is_retelling": int(is_retelling),
-        "hours": _times({telling.started_at_ns // HOUR_NS for telling in tellings}),
-        **_listed([telling.trace_id + telling.span_id for telling in tellings]),
-    }
-    engine.change(_PASS_VERDICT, said)
+def _pass_verdict(engine: Engine, hours: set[int], ids: Sequence[str], *, is_retelling: bool) -> None:
+    engine.change(_PASS_VERDICT, {"is_retelling": int(is_retelling), "hours": _times(hours), **_listed(ids)})
 
 
 def _others_told(engine: Engine, hours: set[int]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,13 @@ import pytest
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.call import LLMCall
 from otel_llmcost.ledger.reprice import Difference, reprice
+from otel_llmcost.ledger.verify import verify
+from otel_llmcost.money import PicoUSD
 from otel_llmcost.pricing import Pricer
+from otel_llmcost.pricing.overlay import Overlay
 from otel_llmcost.reports import dimension_of
 from otel_llmcost.reports.window import Window
-from otel_llmcost.store import PricedCall
+from otel_llmcost.store import Correction, PricedCall, settle
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO
 from tests.unit.pricing.tables import card, model, table_of
@@ -180,3 +184,107 @@ def test_a_run_cut_short_is_finished_by_the_next(store: Store, after: int, monke
     assert reprice(store, WINDOW, NEW).posted == 5 - after
     store.derive()
     assert total(store) == total(store, "spend_hourly") == 5 * Decimal("0.003")
+
+
+def test_a_receipt_that_arrives_late_does_not_count_beside_the_correction(store: Store) -> None:
+    """Another collector had the span earlier, was down, and prices it by the new rates when it is back."""
+    later, earlier = call(1, "new"), call(1, "new")
+    earlier = PricedCall(call=earlier.call, pricing=NEW.price(earlier.call), received_at_ns=NOW_NS - HOUR_NS)
+    store.write([later])
+    assert reprice(store, WINDOW, NEW).posted == 1
+    store.write([earlier])
+    store._engine.command("OPTIMIZE TABLE llm_calls_log FINAL")
+    store.write([earlier])
+    store.derive()
+    assert total(store) == total(store, "spend_hourly") == Decimal("0.005")
+    assert store.query("SELECT sum(unpriced_calls) FROM spend_hourly").rows == ((0,),)
+    assert reprice(store, WINDOW, NEW).posted == 0
+
+
+def test_what_was_priced_twice_is_put_right(store: Store) -> None:
+    """As a ledger may have it in which corrected calls were not frozen yet."""
+    was = call(1, "new")
+    store.write([was])
+    reprice(store, WINDOW, NEW)
+    store._engine.command("ALTER TABLE llm_calls_log DELETE WHERE correction_id = '' SETTINGS mutations_sync = 2")
+    store.write([PricedCall(call=was.call, pricing=NEW.price(was.call), received_at_ns=NOW_NS)])
+    assert total(store) == Decimal("0.010")
+    assert reprice(store, WINDOW, NEW).posted == 1
+    store.derive()
+    sums = "SELECT sum(unpriced_calls), sum(list_cost) FROM spend_hourly"
+    assert store.query(sums).rows == ((0, Decimal("0.005")),)
+    assert reprice(store, WINDOW, NEW).posted == 0
+
+
+def test_a_call_behind_a_host_that_was_named_since_is_priced(store: Store) -> None:
+    store.write([call(1, "m", server_address="llm.corp")])
+    behind = replace(call(2, "m", server_address="llm.corp").call, provider="nobody")
+    store.write([PricedCall(call=behind, pricing=OLD.price(behind), received_at_ns=NOW_NS)])
+    named = Pricer(OLD.table, Overlay(version="1", hosts={"llm.corp": "a"}))
+    assert reprice(store, WINDOW, named).posted == 1
+    assert total(store) == Decimal("0.004")
+
+
+def test_two_corrections_of_one_call_are_both_posted(store: Store) -> None:
+    """2,000,000,000 pico-USD, and 3 and 4 on top."""
+    store.write([call(1, "m")])
+    first = Correction(
+        trace_id=f"{1:032x}",
+        span_id=f"{1:016x}",
+        started_at_ns=MIDNIGHT_NS + 1,
+        correction_id="credit",
+        reason="by hand",
+        list_cost=PicoUSD(3),
+        effective_cost=PicoUSD(3),
+        newly_priced=0,
+        pricing=OLD.price(call(1, "m").call),
+    )
+    second = replace(first, correction_id="debit", list_cost=PicoUSD(4), effective_cost=PicoUSD(4))
+    assert store.correct([first, second]) == 2
+    assert total(store) == 2_000_000_007 * PICO
+
+
+def a_hidden_call(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another writer tells that somebody else's telling is ours, right before the correction of it is in."""
+    theirs = call(1, "m", dialect="openinference", scope_name="other", response_id="r1")
+    ours = replace(theirs, call=replace(theirs.call, span_id="f" * 16, dialect="", scope_name="ours"))
+    store.write([theirs])
+    real, is_first = store._engine.insert, iter([True])
+
+    def insert(*arguments: Any) -> None:
+        if next(is_first, False):
+            store.write([ours])
+        real(*arguments)
+
+    monkeypatch.setattr(store._engine, "insert", insert)
+
+
+def test_a_correction_goes_with_a_call_that_is_found_to_be_told_elsewhere_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_hidden_call(store, monkeypatch)
+    reprice(store, WINDOW, NEW)
+    assert store.query("SELECT span_id, correction_id FROM llm_calls").rows == (("f" * 16, ""),)
+    assert reprice(store, WINDOW, NEW).posted == 1
+    assert total(store) == Decimal("0.003")
+    assert verify(store, WINDOW).faults == ()
+
+
+def test_a_correction_that_has_outlived_its_call_is_put_right_by_a_repair(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_hidden_call(store, monkeypatch)
+    monkeypatch.setattr(settle, "settle_corrected", lambda *_: None)
+    reprice(store, WINDOW, NEW)
+    monkeypatch.undo()
+    store._engine.change(
+        "INSERT INTO llm_calls_log SELECT * REPLACE "
+        "(1 AS is_retelling, 3 AS verdicts, precedence + 1125899906842624 AS precedence) "
+        "FROM llm_calls_log AS was WHERE was.verdicts = 2 AND was.correction_id = ''",
+        {},
+    )
+    assert [fault.kind for fault in verify(store, WINDOW).faults] == ["correction_alone"]
+    done = verify(store, WINDOW, repairs=True)
+    assert ([fault.kind for fault in done.repaired], done.faults) == (["correction_alone"], ())
+    store.derive()
+    assert total(store) == total(store, "spend_hourly") == Decimal("0.002")

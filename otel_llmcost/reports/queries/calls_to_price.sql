@@ -44,6 +44,7 @@ SELECT
     c.request AS request,
     c.reported_cost AS reported_cost,
     a.corrections AS corrections,
+    if(c.list_cost IS NULL, 0, greatest(a.newly_priced, 0)) AS priced_twice,
     if(c.list_cost IS NULL AND a.newly_priced <= 0, NULL, ifNull(c.list_cost, 0) + ifNull(a.list_cost, 0)) AS list_cost,
     if(c.effective_cost IS NULL AND a.effective_cost IS NULL, NULL, ifNull(c.effective_cost, 0) + ifNull(a.effective_cost, 0)) AS effective_cost
 FROM llm_calls AS c

@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from otel_llmcost import semconv
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.call import LLMCall, to_attributes
 from otel_llmcost.dialects.own import calls_in
@@ -130,3 +131,16 @@ def test_a_span_that_the_sdk_exported_is_the_same_call() -> None:
 def test_bytes_that_are_no_request_are_refused() -> None:
     with pytest.raises(DecodeError):
         list(calls_in(b"\xff\xff rubbish"))
+
+
+def test_counts_that_come_without_a_word_on_their_quality_were_reported() -> None:
+    request = request_of(CALL)
+    (span,) = request.resource_spans[0].scope_spans[0].spans
+    kept = [said for said in span.attributes if said.key != semconv.USAGE_QUALITY]
+    assert len(kept) == len(span.attributes) - 1
+    del span.attributes[:]
+    span.attributes.extend(kept)
+
+    (read,) = calls_in(request.SerializeToString())
+
+    assert read == CALL
