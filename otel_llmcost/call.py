@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -142,6 +143,12 @@ attribution have a shape of their own: see `to_attributes` and `dialects.own`.""
 
 _SAID_BY_DEFAULT: Final = {"attempt_kind": "first", "is_stream": False, "is_batch": False, "resend_count": 0}
 """Values that say nothing new and stay off the span."""
+
+
+def ids_of_answer(provider: str, answer_id: str) -> tuple[str, str]:
+    """Return the trace and span id of a call that was answered later, which whoever reads the answer derives alike."""
+    identity = hashlib.sha256(f"{provider}\0{answer_id}".encode()).hexdigest()
+    return identity[:32], identity[32:48]
 
 
 def span_name(call: LLMCall) -> str:

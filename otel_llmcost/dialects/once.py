@@ -4,9 +4,12 @@ We, the SDK itself and other instrumentations may each tell of one call by a spa
 tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts cannot
 change it. Rule 1: tellings with the provider's own id of the answer in common are one call. Rule 2: a telling around
 another one, its ancestor or (where libraries do not link their spans) of another library and around it in time, with
-the same counts, tells of the same call. Rule 3: a telling around several that says the sum of them, or nothing, tells
-of no call of its own. Of the tellings of one call the one that has counts wins, then the one that stands closer to the
-wire: ours, the SDK's own, OpenTelemetry's, any other; then the inner one. Calls that only look alike remain several.
+the same counts, tells of the same call.
+Rule 3: a telling around several that says the sum of them, or nothing, tells of no call of its own. Rule 4: what was
+answered later we tell in a trace that is derived from the answer's id; it is compared with what others tell of that
+answer, in whatever trace. Of the tellings of one call the one that has counts wins, then the one that stands closer
+to the wire: ours, the SDK's own, OpenTelemetry's, any other; then the inner one. Calls that only look alike remain
+several.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from otel_llmcost.call import ids_of_answer
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _STANDING: Final = {"": 0, "sdk": 1, "opentelemetry": 2}
 _OTHERS: Final = 3
@@ -25,7 +30,7 @@ class Seen(NamedTuple):
     """What is compared of a telling.
 
     Attributes:
-        trace_id: 32 hex digits; tellings of different traces are never one call.
+        trace_id: 32 hex digits; tellings of different traces are never one call, but for rule 4.
         span_id: 16 hex digits, parent_span_id likewise or empty.
         started_at_ns: Unix nanoseconds, ended_at_ns likewise.
         call_id: The provider's id of the answer, or of the request where the answer has none; empty where not told.
@@ -33,6 +38,7 @@ class Seen(NamedTuple):
         scope: The name of the instrumentation scope.
         dialect: The dialect in which it was read, empty for our own.
         counts: Input and output tokens, None where no usage was told.
+        provider: Who sells the call.
     """
 
     trace_id: str
@@ -45,6 +51,12 @@ class Seen(NamedTuple):
     scope: str
     dialect: str
     counts: tuple[int, int] | None
+    provider: str = ""
+
+    @property
+    def answered_in(self) -> str:
+        """The trace in which we tell of the call if it was answered later; empty where that cannot be known."""
+        return ids_of_answer(self.provider, self.call_id)[0] if self.call_id else ""
 
 
 def retellings(seen: Iterable[Seen]) -> set[tuple[str, str]]:
@@ -52,12 +64,27 @@ def retellings(seen: Iterable[Seen]) -> set[tuple[str, str]]:
     traces = defaultdict[str, list[Seen]](list)
     for telling in seen:
         traces[telling.trace_id].append(telling)
-    return {
-        (trace_id, span_id)
+    whole = {
+        trace_id: [*tellings, *_answered_later(tellings, traces)]
         for trace_id, tellings in traces.items()
-        if len(tellings) > 1 and any(telling.dialect for telling in tellings)
-        for span_id in _Trace(tellings).retellings()
+        if any(telling.dialect for telling in tellings)
     }
+    return {key for tellings in whole.values() if len(tellings) > 1 for key in _keys_of_retellings(tellings)}
+
+
+def _answered_later(tellings: Sequence[Seen], traces: Mapping[str, list[Seen]]) -> Iterator[Seen]:
+    """Yield our own tellings, from traces of their own, of the answers that others tell of in this trace."""
+    derived = {telling.answered_in: telling.call_id for telling in tellings if telling.dialect and telling.call_id}
+    for trace_id, call_id in derived.items():
+        for ours in traces.get(trace_id, ()):
+            if not ours.dialect and ours.call_id == call_id and ours not in tellings:
+                yield ours._replace(started_at_ns=0, ended_at_ns=0)  # nothing is around it, and it is around nothing
+
+
+def _keys_of_retellings(tellings: Sequence[Seen]) -> Iterator[tuple[str, str]]:
+    trace_of = {telling.span_id: telling.trace_id for telling in tellings}
+    for span_id in _Trace(tellings).retellings():
+        yield trace_of[span_id], span_id
 
 
 class _Trace:

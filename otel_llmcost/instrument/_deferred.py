@@ -7,7 +7,6 @@ no span of it, since a span cannot have an identity of our choice.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context
 
-from otel_llmcost.call import LLMCall, to_attributes
+from otel_llmcost.call import LLMCall, ids_of_answer, to_attributes
 from otel_llmcost.instrument._body import watch
 from otel_llmcost.instrument._call import admitted, apply, attribution_of
 from otel_llmcost.instrument._callsite import call_site
@@ -132,7 +131,7 @@ class Deferred:
 
     def _tell(self, record: LLMCall, reading: Reading, body: Mapping[str, Any]) -> None:
         """Hand on a call under the identity that whoever reads it will derive; each once in this process."""
-        identity = hashlib.sha256(f"{record.provider}\0{reading.response_id}".encode()).hexdigest()
+        trace_id, span_id = ids_of_answer(record.provider, reading.response_id)
         if reading.response_id in self._told:
             return
         if len(self._told) >= MAX_REMEMBERED:
@@ -140,8 +139,8 @@ class Deferred:
         self._told[reading.response_id] = True
         record = replace(
             record,
-            trace_id=identity[:32],
-            span_id=identity[32:48],
+            trace_id=trace_id,
+            span_id=span_id,
             parent_span_id="",
             started_at_ns=_start_of(reading, body) or record.started_at_ns or time.time_ns(),
             usage_quality=UsageQuality.REPORTED if reading.usage is not None else UsageQuality.MISSING,

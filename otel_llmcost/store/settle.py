@@ -42,7 +42,7 @@ WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
 LIMIT 1
 """
 
-_TOLD: Final = """
+_TELLING: Final = """
 SELECT
     trace_id,
     span_id,
@@ -54,9 +54,19 @@ SELECT
     scope_name,
     dialect,
     if(usage_quality = 'missing', [], [input_tokens, output_tokens]),
+    provider,
     is_retelling
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+"""
+_LATEST: Final = """
+    AND correction_id = ''
+ORDER BY precedence DESC
+LIMIT 1 BY
+    trace_id,
+    span_id
+"""
+_OTHERS_TELL: Final = """
     AND trace_id IN
     (
         SELECT others.trace_id
@@ -65,11 +75,19 @@ WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
             AND others.trace_id IN (SELECT arrayJoin({ids}))
             AND others.dialect != ''
     )
-    AND correction_id = ''
-ORDER BY precedence DESC
-LIMIT 1 BY
-    trace_id,
-    span_id
+"""
+_TOLD: Final = (_TELLING + _OTHERS_TELL + _LATEST).replace("{ids}", _IDS)
+_OURS: Final = """
+    AND trace_id IN (SELECT arrayJoin({ids}))
+    AND dialect = ''
+"""
+_ANSWERED_LATER: Final = (_TELLING + _OURS + _LATEST).replace("{ids}", _IDS)
+_TOLD_ELSEWHERE: Final = """
+SELECT DISTINCT trace_id
+FROM llm_calls_log
+WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND dialect != ''
+    AND if(response_id = '', provider_request_id, response_id) IN (SELECT arrayJoin({ids}))
 """.replace("{ids}", _IDS)
 
 _PASS_VERDICT: Final = """
@@ -156,7 +174,7 @@ def settle(engine: Engine, batch: Sequence[PricedCall]) -> None:
     hours = {row.call.started_at_ns // HOUR_NS for row in batch}
     if not any(row.call.dialect for row in batch) and not _others_told(engine, hours):
         return
-    traces = sorted({row.call.trace_id for row in batch})
+    traces = sorted({row.call.trace_id for row in batch} | _told_elsewhere(engine, hours, batch))
     for start in range(0, len(traces), MAX_IDS):
         _settle(engine, hours, traces[start : start + MAX_IDS])
 
@@ -228,11 +246,32 @@ def _others_told(engine: Engine, hours: set[int]) -> bool:
 
 def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
     """Return what was told in those of the traces that others tell of, and whether it is marked as a retelling."""
-    rows = engine.query(_TOLD, {"hours": _times(hours), **_listed(traces)}).result_rows
+    told = _read(engine, _TOLD, hours, traces)
+    later = sorted({seen.answered_in for seen in told if seen.dialect and seen.call_id} - set(traces))
+    for start in range(0, len(later), MAX_IDS):
+        told |= _read(engine, _ANSWERED_LATER, hours, later[start : start + MAX_IDS])
+    return told
+
+
+def _read(engine: Engine, sql: str, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
+    rows = engine.query(sql, {"hours": _times(hours), **_listed(traces)}).result_rows
     return {
-        Seen(trace, span, parent, start, end, call, tuple(models), scope, dialect, tuple(counts) or None): bool(marked)
-        for trace, span, parent, start, end, call, models, scope, dialect, counts, marked in rows
+        Seen(
+            trace, span, parent, start, end, call, tuple(models), scope, dialect, tuple(counts) or None, provider
+        ): bool(marked)
+        for trace, span, parent, start, end, call, models, scope, dialect, counts, provider, marked in rows
     }
+
+
+def _told_elsewhere(engine: Engine, hours: set[int], batch: Iterable[PricedCall]) -> set[str]:
+    """Return the traces in which others tell of answers that we tell of in traces of their own."""
+    found: set[str] = set()
+    seen = (_seen_in(row) for row in batch if not row.call.dialect and not row.call.parent_span_id)
+    ids = sorted({ours.call_id for ours in seen if ours.call_id and ours.answered_in == ours.trace_id})
+    for start in range(0, len(ids), MAX_IDS):
+        asked = {"hours": _times(_around(hours, REACH_HOURS)), **_listed(ids[start : start + MAX_IDS])}
+        found.update(trace_id for (trace_id,) in engine.query(_TOLD_ELSEWHERE, asked).result_rows)
+    return found
 
 
 def _seen_in(row: PricedCall) -> Seen:
@@ -248,6 +287,7 @@ def _seen_in(row: PricedCall) -> Seen:
         call.scope_name,
         call.dialect,
         (call.usage.input_tokens, call.usage.output_tokens) if call.usage else None,
+        call.provider,
     )
 
 

@@ -173,3 +173,26 @@ def test_tellings_of_an_hour_written_before_the_last_release_are_found(dsn: str)
             store._engine.command(sql)
         store.write([ours])
         assert spans_in(store) == [ours.call.span_id]
+
+
+@pytest.mark.parametrize("batches", [[[0, 1]], [[0], [1]], [[1], [0]]])
+def test_a_background_response_that_another_library_tells_too_counts_once(
+    store: Store, batches: list[list[int]]
+) -> None:
+    """We tell of it in a trace of its own: of sha256("openai\\0resp_1") the first 32 digits, and the next 16."""
+    ours = telling(
+        1,
+        "",
+        trace_id="d8b41af2dee688c317cb9265d3cdbeaf",
+        span_id="51edc754748fd10e",
+        response_id="resp_1",
+        duration_ns=0,
+    )
+    theirs = telling(2, "openinference", response_id="resp_1")
+    another = telling(3, "openinference", trace_id=theirs.call.trace_id, response_id="")
+    for batch in batches:
+        store.write([[ours, theirs][number] for number in batch])
+    store.write([another])
+    assert spans_in(store) == span_ids([ours, another])
+    store.derive()
+    assert said_by(store) == truth_of([ours, another])
