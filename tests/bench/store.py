@@ -30,7 +30,7 @@ SELECT
     fromUnixTimestamp64Nano({base:Int64} + toInt64(n * {step:UInt64} + sipHash64(n, 1) % {step:UInt64}), 'UTC') AS at,
     lower(concat(hex(sipHash64(intDiv(n, 3), 2)), hex(sipHash64(intDiv(n, 3), 3)))) AS trace,
     lower(hex(sipHash64(n, 4))) AS span,
-    sipHash64(n, 5) % 200 AS f,
+    sipHash64(intDiv(n, 3), 5) % 200 AS f,
     (f * 7 + sipHash64(n, 6) % 2) % 40 AS m,
     intDiv(least(sipHash64(n, 7) % 2000, sipHash64(n, 8) % 2000), 1) AS t,
     sipHash64(intDiv(n, 10), 9) % {sessions:UInt64} AS s,
