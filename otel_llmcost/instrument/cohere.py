@@ -39,5 +39,5 @@ class CohereInstrumentor(Instrumentor):
     """Instruments every client of the `cohere` package, sync and async."""
 
     name = "cohere"
-    requires = "cohere >= 5.13"
+    requires = "cohere >= 5.17"
     patch = HTTPXPatch("cohere", {"cohere.core.http_client": _sending}, ("x-debug-trace-id", "x-request-id"))

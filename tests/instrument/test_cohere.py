@@ -320,7 +320,7 @@ async def test_retries_inside_the_sdk_are_one_call_with_a_resend_count(
 ) -> None:
     busy = json_answer({"message": "busy"}, 503, headers={"retry-after-ms": "1"})
     server.answer_with(busy, busy, json_answer(CHAT))
-    options: Any = {"max_retries": 2}
+    options: Any = {"max_retries": 4}  # of which releases before 5.21 count the first two as done
     if is_async:
         async with cohere.AsyncClientV2(api_key="test", base_url=server.url) as client:
             await client.chat(**ASKED, request_options=options)

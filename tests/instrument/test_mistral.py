@@ -356,7 +356,10 @@ async def test_the_sdks_own_span_gives_way_to_ours_where_both_go_to_the_same_pla
 def test_uninstrumenting_restores_the_spans_of_the_sdk(telemetry: Telemetry) -> None:
     import importlib
 
-    module = importlib.import_module(f"{'mistralai.client' if _is_new() else 'mistralai'}._hooks.tracing")
+    try:
+        module = importlib.import_module(f"{'mistralai.client' if _is_new() else 'mistralai'}._hooks.tracing")
+    except ModuleNotFoundError:
+        pytest.skip("this release makes no spans")
     during = module.get_or_create_otel_tracer
     otel_llmcost.uninstrument()
     assert module.get_or_create_otel_tracer is during.__wrapped__
