@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.store import derive as _derive
+from otel_llmcost.store.settle import MAX_LISTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,23 @@ WHERE kind = 'erasure_begun' AND subject = {subject:String} AND event_id NOT IN
 )
 """
 _CALLS: Final = "SELECT count() FROM llm_calls WHERE {column} = {{value:String}} AND correction_id = ''"
+_TOLD_OTHERWISE: Final = """
+SELECT DISTINCT concat(trace_id, span_id)
+FROM llm_calls_log
+WHERE {column} != {{value:String}}
+    AND (toStartOfHour(started_at), trace_id, span_id) IN
+    (
+        SELECT
+            toStartOfHour(theirs.started_at),
+            theirs.trace_id,
+            theirs.span_id
+        FROM llm_calls_log AS theirs
+        WHERE theirs.{column} = {{value:String}}
+    )
+LIMIT {{limit:UInt32}}
+"""
+"""Calls of theirs of which another row, received under other rules, names somebody else; it would come to count."""
+
 _SUPERSEDED: Final = """
 toUnixTimestamp({start}) IN {{starts:Array(UInt32)}}
     AND derived_at < {{cut:DateTime64(6, 'UTC')}}
@@ -86,7 +104,7 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
     if hours:
         _note(engine, "erasure_begun", said, {"hours": ",".join(map(str, sorted(hours)))})
     hours = sorted(int(row[0]) for row in engine.query(_NOTED, {"subject": subject}).result_rows)
-    _remove(engine, "llm_calls_log", f"{column} = {{value:String}}", {"value": value})
+    _remove_calls(engine, column, value)
     if hours:
         engine.change(_TOUCH, {"hours": hours})
     cut = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
@@ -98,6 +116,19 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
     for (begun,) in engine.query(_OPEN, {"subject": subject}).result_rows:
         _note(engine, "erasure", said, {"begun": begun, "hours": str(len(hours))})
     return Erased(calls, len(hours))
+
+
+def _remove_calls(engine: Engine, column: str, value: str) -> None:
+    """Remove every row of their calls: first what names somebody else, which is known by the rows that name them."""
+    asked = {"value": value, "limit": MAX_LISTED}
+    while rows := engine.query(_TOLD_OTHERWISE.format(column=column), asked).result_rows:
+        _remove(
+            engine,
+            "llm_calls_log",
+            "concat(trace_id, span_id) IN {ids:Array(String)}",
+            {"ids": [row[0] for row in rows]},
+        )
+    _remove(engine, "llm_calls_log", f"{column} = {{value:String}}", {"value": value})
 
 
 def _forget(engine: Engine, log: str, period: str, hours: Sequence[int], cut: str) -> None:

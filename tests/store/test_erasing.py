@@ -9,7 +9,7 @@ import pytest
 
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.reports.window import Window
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call, said_by, truth_of
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, a_call, said_by, truth_of
 
 if TYPE_CHECKING:
     from otel_llmcost.store import PricedCall, Store
@@ -58,6 +58,15 @@ def test_nothing_of_them_is_left_and_the_rest_adds_up(store: Store, kind: str, v
     assert places_that_name(store, value) == []
     assert places_that_name(store, "s-ann") == []
     assert verify(store, WINDOW).faults == ()
+
+
+def test_a_call_does_not_come_back_as_what_other_rules_made_of_it(store: Store) -> None:
+    """Two collectors had it; to the later one's rules it was nobody's. No part was merged yet."""
+    store.write([a_call(1, tenant="leaving"), a_call(2, tenant="staying")])
+    store.write([a_call(1, tenant="", received_at_ns=NOW_NS + 1)])
+    store.erase("tenant", "leaving", **WHO)
+    assert store.query("SELECT tenant FROM llm_calls").rows == (("staying",),)
+    assert said_by(store) == truth_of([a_call(2, tenant="staying")])
 
 
 def test_that_it_happened_is_kept_without_the_name(store: Store) -> None:
