@@ -16,7 +16,7 @@ import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.telemetry.log import warn
+from otel_llmcost.telemetry.log import logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,7 +84,8 @@ def fingerprints_in(data_dir: Path, key: str) -> Fingerprints:
     try:
         return Fingerprints(_stored_key(data_dir / KEY_FILE))
     except OSError as error:
-        warn("prompts and API keys get no hashes: %s; set LLMCOST_HASH_KEY", error)
+        # The spool says loudly what is wrong with the directory; to an application without a spool this is no fault.
+        logger.info("prompts and API keys get no hashes: %s; set LLMCOST_HASH_KEY", error)
         return Fingerprints(b"")
 
 

@@ -27,7 +27,8 @@ def test_every_cell_of_the_page_is_claimed_by_a_test(request: pytest.FixtureRequ
     if why := recordings()[1]:
         pytest.skip(f"some cells are filled by recorded exchanges, and {why}")
     claimed = {cell for item in items for cell in cells_of(item)}
-    assert cells_on(PAGE.read_text()) <= claimed
+    elsewhere = {cell for cell in cells_on(PAGE.read_text()) if cell.provider == "litellm"}  # make test-frameworks
+    assert cells_on(PAGE.read_text()) - elsewhere <= claimed
 
 
 def test_the_page_is_in_the_form_that_is_written() -> None:

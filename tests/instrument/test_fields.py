@@ -79,6 +79,7 @@ def test_a_prompt_that_the_provider_keeps_is_named(server: ReplayServer, telemet
 def test_a_fault_in_hashing_costs_the_hashes_and_not_the_call(
     server: ReplayServer, telemetry: Telemetry, tmp_path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", logger="otel_llmcost")
     for file in tmp_path.glob("hash-key*"):
         file.unlink()
     (tmp_path / "hash-key").mkdir()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CALLS = 3_000
-SPARE = 150
-"""Objects that the SDK and Python make by the way. 300 streams end early: one object of each would be twice that."""
+SPARE = 1_000
+"""Objects that the SDK and Python make by the way, some hundreds however many the calls: a third of one for each."""
 
 _CODE = """
 import dataclasses, json

@@ -126,6 +126,7 @@ def test_a_key_of_ones_own_needs_no_file(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_costs_only_the_hashes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", logger="otel_llmcost")
     (tmp_path / "file").write_text("in the way")
     assert fingerprints_in(tmp_path / "file", "").of_credential("sk-1") == ""
     assert "set LLMCOST_HASH_KEY" in caplog.text
