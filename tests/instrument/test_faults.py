@@ -171,6 +171,7 @@ def _outcomes(server: ReplayServer) -> dict[str, Any]:
     with openai.OpenAI(**options, http_client=openai.DefaultHttpxClient(verify=False)) as client:
         for name, use in USES.items():
             found[name] = _outcome(lambda use=use: use(client))
+            gc.collect()  # a stream that is left must not be collected while httpcore holds the lock that closing takes
 
     async def ask(use: Any) -> Any:
         http = openai.DefaultAsyncHttpxClient(verify=False)  # to read certificates takes longer than all calls
