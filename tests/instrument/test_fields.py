@@ -71,7 +71,7 @@ def test_anthropic_names_organization_and_workspace(server: ReplayServer, teleme
 def test_a_prompt_that_the_provider_keeps_is_named(server: ReplayServer, telemetry: Telemetry) -> None:
     server.answer_with(json_answer(wire.response()))
     openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-one").responses.create(
-        model="gpt-5", input="Why?", prompt={"id": "pmpt_invoices", "version": "3"}
+        model="gpt-5", input="Why?", extra_body={"prompt": {"id": "pmpt_invoices", "version": "3"}}
     )
     assert (telemetry.call().prompt_name, telemetry.call().prompt_version) == ("pmpt_invoices", "3")
 
