@@ -34,6 +34,7 @@ class LLMCall:
         response_model: The model that answered.
         response_id: The provider's id of the answer; two spans that share it tell of one call.
         usage: What was consumed; None where nobody told.
+        billed: What the provider bills, where it says that this is not what was consumed; None otherwise.
         usage_quality: How far `usage` can be believed.
         reported_cost: What the provider says that the call cost, in pico-USD; None where it does not say.
         attribution: Who pays.
@@ -64,6 +65,7 @@ class LLMCall:
     response_model: str = ""
     response_id: str = ""
     usage: Usage | None = None
+    billed: Usage | None = None
     usage_quality: UsageQuality = UsageQuality.MISSING
     reported_cost: PicoUSD | None = None
     attribution: Attribution = NOBODY
@@ -100,6 +102,11 @@ class LLMCall:
     scope_version: str = ""
     dialect: str = ""
     input_semantics: str = ""
+
+    @property
+    def billable(self) -> Usage | None:
+        """What prices are put on."""
+        return self.usage if self.billed is None else self.billed
 
 
 ATTRIBUTE_OF: Final = {
@@ -170,6 +177,8 @@ def to_attributes(call: LLMCall) -> dict[str, str | int | float | bool | list[st
     attributes[semconv.USAGE_QUALITY] = call.usage_quality.value
     if call.usage is not None:
         attributes.update(_usage_attributes(call.usage))
+    if call.billed is not None:
+        attributes.update(_billed_attributes(call.billed))
     attributes.update(call.attribution.entries())
     return attributes
 
@@ -183,6 +192,12 @@ def _usage_attributes(usage: Usage) -> dict[str, int]:
     }
     said[semconv.GEN_AI_USAGE_CACHE_WRITE] = usage.cache_write_5m_tokens + usage.cache_write_1h_tokens
     return said
+
+
+def _billed_attributes(billed: Usage) -> dict[str, int]:
+    """Return the counts that are billed: those above zero, and one in any case, since nothing may be billed too."""
+    counts = ((name, attribute, getattr(billed, name)) for name, attribute in semconv.BILLED_ATTRIBUTES.items())
+    return {attribute: count for name, attribute, count in counts if count or name == "input_tokens"}
 
 
 _MAIN_COUNTS: Final = frozenset({"input_tokens", "output_tokens", "cache_read_tokens", "reasoning_tokens"})

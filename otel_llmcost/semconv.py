@@ -67,6 +67,9 @@ USAGE_ATTRIBUTES: Final = {
 GEN_AI_USAGE_CACHE_WRITE: Final = "gen_ai.usage.cache_write.input_tokens"
 """All cache writes; those of an hour are told apart by `llmcost.usage.cache_write_1h_tokens`."""
 
+BILLED_ATTRIBUTES: Final = {name: f"llmcost.billed.{name}" for name in (*USAGE_ATTRIBUTES, "cache_write_5m_tokens")}
+"""The same counts as they are billed, where the provider says that this is not what was consumed."""
+
 # --- who pays: attribute and baggage entry of each field of Attribution ---
 ATTRIBUTION_PREFIX: Final = "llmcost."
 TAG_PREFIX: Final = "llmcost.tag."

@@ -35,5 +35,9 @@ def read(telling: Telling) -> LLMCall | None:
     if reading.usage is None or reading.fault:
         return call
     return replace(
-        call, usage=reading.usage, service_tier=reading.service_tier or call.service_tier, input_semantics=RAW
+        call,
+        usage=reading.usage,
+        billed=reading.billed,
+        service_tier=reading.service_tier or call.service_tier,
+        input_semantics=RAW,
     )

@@ -30,11 +30,13 @@ _KIND_OF: Final = {
     field.name: int if field.default is None else type(field.default) if field.name != "provider" else str
     for field in fields(LLMCall)
 }
-_HOME: Final[dict[str, tuple[str, type, bool]]] = {
-    **{attribute: (name, _KIND_OF[name], False) for attribute, name in _FIELD_OF.items()},
-    **{attribute: (name, int, True) for name, attribute in semconv.USAGE_ATTRIBUTES.items()},
+_HOME: Final[dict[str, tuple[str, type, int]]] = {
+    **{attribute: (name, _KIND_OF[name], 0) for attribute, name in _FIELD_OF.items()},
+    **{attribute: (name, int, 1) for name, attribute in semconv.USAGE_ATTRIBUTES.items()},
+    **{attribute: (name, int, 2) for name, attribute in semconv.BILLED_ATTRIBUTES.items()},
 }
-"""Where each attribute belongs: a field of the call or a count of its usage, its type, and whether it is a count."""
+"""Where each attribute belongs: its name there, its type, and whether it is a field of the call (0), a count of its
+usage (1) or a count of what is billed (2)."""
 
 
 def calls_in(payload: bytes) -> Iterator[LLMCall]:
@@ -57,13 +59,15 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
     said = values(span.attributes)
     told: dict[str, Any] = {}
     counts: dict[str, Any] = {}
+    billed: dict[str, Any] = {}
+    homes = (told, counts, billed)
     entries: dict[str, Any] = {}
     for key, value in said.items():  # once over what is said, not once for everything that could be
         if (home := _HOME.get(key)) is None:
             if key.startswith(semconv.ATTRIBUTION_PREFIX):
                 entries[key] = value
         elif type(value) is home[1]:
-            (counts if home[2] else told)[home[0]] = value
+            homes[home[2]][home[0]] = value
     usage = _usage(counts, said)
     return LLMCall(
         trace_id=span.trace_id.hex(),
@@ -73,6 +77,7 @@ def call_from(span: Span, resource: Mapping[str, Any], scope_name: str, scope_ve
         duration_ns=min(max(span.end_time_unix_nano - span.start_time_unix_nano, 0), _INT64_MAX),
         provider=told.pop("provider", ""),
         usage=usage,
+        billed=Usage(**billed) if billed else None,
         usage_quality=_quality(said.get(semconv.USAGE_QUALITY), usage),
         attribution=from_entries(entries).over(_of_resource(resource)),
         service_name=str(resource.get(semconv.SERVICE_NAME, "")),

@@ -290,7 +290,7 @@ def apply(reading: Reading, record: LLMCall) -> None:
     """Write on a record what an answer tells."""
     if reading.fault:
         warn("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
-    record.usage = reading.usage if reading.billed is None else reading.billed
+    record.usage, record.billed = reading.usage, reading.billed
     record.reported_cost = reading.reported_cost
     record.response_model = reading.model or record.response_model
     record.response_id = reading.response_id

@@ -144,7 +144,7 @@ class Resolved(NamedTuple):
 
 def price(call: LLMCall, table: RateTable) -> Pricing:
     """Return the price of a call at the rates of `table`. Never raises for what a call may hold."""
-    return bill(call.usage, resolve_kind(Kind._make(kind_of(call)), call.started_at_ns, table), table)
+    return bill(call.billable, resolve_kind(Kind._make(kind_of(call)), call.started_at_ns, table), table)
 
 
 def resolve_kind(kind: Kind, at_ns: int, table: RateTable) -> Resolved:

@@ -187,7 +187,7 @@ class Kernel:
 
 def columns_of(calls: Sequence[LLMCall], pricer: Pricer) -> CallColumns:
     """Return calls by column."""
-    usages = [call.usage for call in calls]
+    usages = [call.billable for call in calls]
     numbers = [(call.started_at_ns, *_counts_of(usage or _NOTHING)) for call, usage in zip(calls, usages, strict=True)]
     aside: dict[int, LLMCall] = {}
     try:

@@ -108,7 +108,7 @@ class Pricer:
             if len(self._terms) >= _MAX_REMEMBERED:
                 self._terms.clear()
             terms = self._terms[kind] = self.terms(kind, call.started_at_ns)
-        pricing = self.bill(call.usage, terms)
+        pricing = self.bill(call.billable, terms)
         return pricing if call.reported_cost is None else _as_reported(pricing, call.reported_cost)
 
     def price_all(self, calls: Sequence[LLMCall]) -> Iterable[Pricing]:
@@ -133,7 +133,7 @@ class Pricer:
         )
 
     def bill(self, usage: Usage | None, terms: Terms) -> Pricing:
-        """Return the price of what a call consumed, on terms that hold for it."""
+        """Return the price of what is billed of a call, on terms that hold for it."""
         listed = bill(usage, terms.listed, self.table)
         if self.overlay is None:
             return listed

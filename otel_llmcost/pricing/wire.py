@@ -47,6 +47,10 @@ class Reading(Protocol):
         """What was consumed; None where the answer does not say."""
 
     @property
+    def billed(self) -> Usage | None:
+        """What is billed, where the answer says that this is not what was consumed; None otherwise."""
+
+    @property
     def service_tier(self) -> str:
         """The provider's word for the tier that served."""
 
@@ -101,6 +105,7 @@ def call_of(case: Mapping[str, Any], read: Callable[[str, Mapping[str, Any]], Re
         request_model=case.get("model") or "",
         response_model=told.model,
         usage=told.usage,
+        billed=told.billed,
         service_tier=served.service_tier,
         speed=served.speed,
         region=served.region,

@@ -74,7 +74,7 @@ def read_answer(body: Mapping[str, Any]) -> Reading:
     return Reading(
         response_id=word(body, "id") or word(body, "response_id"),
         usage=None if fault or other_fault else usage or billed,
-        billed=None if fault or usage is None else billed,
+        billed=None if fault or usage is None or billed == usage else billed,
         finish_reason=word(body, "finish_reason"),
         tool_call_count=len(calls),
         error_type=error_in(body),

@@ -11,7 +11,7 @@ format, which nearly every other host does.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
@@ -121,14 +121,13 @@ def route_of(provider: str, path: str) -> Route | None:
 
 
 def read_answer(provider: str, body: Mapping[str, Any]) -> Reading:
-    """Return what an answer tells, by its shape alone; its usage is what the provider bills.
+    """Return what an answer tells, by its shape alone.
 
     Args:
         provider: Who gave it, as semconv names it.
         body: The JSON object that the provider answered, a line of a batch's results, or only the usage object.
     """
-    reading = PROVIDERS.get(provider, compatible).read_any(body)
-    return replace(reading, usage=reading.billed) if reading.billed else reading
+    return PROVIDERS.get(provider, compatible).read_any(body)
 
 
 _WITH_MEDIA: Final = frozenset({"openai", "azure.ai.openai"})

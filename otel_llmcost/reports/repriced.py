@@ -78,6 +78,7 @@ def call_of(row: Mapping[str, Any]) -> LLMCall:
         span_id=row["span_id"],
         started_at_ns=int(row["started_at_ns"]),
         usage=None if row["usage_quality"] == "missing" else Usage(**counts),
+        billed=Usage(**row["billed_counts"]) if row["billed_counts"] else None,
         is_batch=bool(row["is_batch"]),
         reported_cost=cost_of(row["reported_cost"]),
         **{name: row[name] for name in _FIELDS if name != "is_batch"},

@@ -120,6 +120,7 @@ def _adjust_row(call: dict[str, Any], correction: Correction, now_ns: int) -> di
         **call,
         **dict.fromkeys(_COUNTED_NOT, 0),
         **dict.fromkeys(_UNKNOWN),
+        "billed_counts": {},
         "correction_id": correction.correction_id,
         "correction_reason": correction.reason,
         "newly_priced": correction.newly_priced,

@@ -67,7 +67,7 @@ class Refused:
 
 
 _RENAMED: Final = {"started_at": "started_at_ns"}
-_NOT_COLUMNS: Final = frozenset({"usage", "usage_quality", "reported_cost", "attribution"})
+_NOT_COLUMNS: Final = frozenset({"usage", "billed", "usage_quality", "reported_cost", "attribution"})
 _CALL: Final = {
     **{field.name: field.name for field in fields(LLMCall) if field.name not in _NOT_COLUMNS},
     **_RENAMED,
@@ -86,6 +86,7 @@ NAMES_WRITTEN: Final = (
     *usage.FIELDS,
     *_PRICING,
     "tags",
+    "billed_counts",
     "usage_quality",
     "reported_cost",
     "list_cost",
@@ -114,6 +115,7 @@ _NULLABLE: Final = frozenset(
 
 _NOTHING: Final = Usage()
 _NO_TAGS: Final[dict[str, str]] = {}
+_NO_COUNTS: Final[dict[str, int]] = {}
 _counts_of = attrgetter(*usage.FIELDS)
 _other_counts_of = attrgetter(
     *(field.name for field in fields(LLMCall) if field.type in ("int", "int | None") and field.name != "started_at_ns")
@@ -144,6 +146,7 @@ def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
         *(list(column) for column in zip(*counts, strict=True)),
         *(list(map(attrgetter(name), prices)) for name in _PRICING.values()),
         [dict(payer.tags) if payer.tags else _NO_TAGS for payer in payers],
+        [_NO_COUNTS if call.billed is None else _billed(call.billed) for call in calls],
         [(UsageQuality.MISSING if call.usage is None else call.usage_quality).value for call in calls],
         [_usd(call.reported_cost) for call in calls],
         [_usd(price.list_cost) for price in prices],
@@ -154,6 +157,12 @@ def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
         [int(row.is_retelling) for row in rows],
         [int(row.is_retelling) for row in rows],
     ]
+
+
+def _billed(billed: Usage) -> dict[str, int]:
+    """Return what is billed, by meter; one count in any case, since an empty map says that what was consumed is."""
+    counts = zip(usage.FIELDS, _counts_of(billed), strict=True)
+    return {name: count for name, count in counts if count or name == "input_tokens"}
 
 
 def refusal_of(row: PricedCall, *, now_ns: int, retention_days: int) -> Refused | None:
@@ -191,7 +200,7 @@ def _fault_of_amounts(row: PricedCall) -> tuple[str, str] | None:
     for cost in (row.pricing.list_cost, row.pricing.effective_cost, row.call.reported_cost):
         if cost is not None and abs(cost) >= money.ROW_LIMIT:
             return "amount", f"{money.to_text(cost)} USD is not below a million USD for one call"
-    counts = _counts_of(row.call.usage or _NOTHING)
+    counts = (*_counts_of(row.call.usage or _NOTHING), *_counts_of(row.call.billed or _NOTHING))
     if max(counts) > COUNT_LIMIT or min(counts) < -COUNT_LIMIT:
         return "count", f"a count of {max(counts, key=abs)} is beyond {COUNT_LIMIT}"
     others = [count for count in _other_counts_of(row.call) if count is not None]

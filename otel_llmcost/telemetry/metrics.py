@@ -65,7 +65,7 @@ class Metrics:
             timed = {**attributes, semconv.ERROR_TYPE: error} if error else attributes
             for call in calls:
                 self._duration.record(call.duration_ns / 1e9, timed)
-            self._count([call.usage for call in calls if call.usage is not None], attributes)
+            self._count([used for call in calls if (used := call.billable) is not None], attributes)
 
     def _count(self, usages: list[Usage], attributes: Mapping[str, str]) -> None:
         if not usages:

@@ -14,7 +14,7 @@ import pytest
 import otel_llmcost
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
-from tests.instrument.expectations import told_by_span
+from tests.instrument.expectations import assert_told_as_expected
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
 
 with warnings.catch_warnings():
@@ -36,9 +36,10 @@ USAGE = {
     "tokens": {"input_tokens": 120, "output_tokens": 9},
     "cached_tokens": 64,
 }
-COUNTS = Usage(input_tokens=33, output_tokens=7)  # what is on the invoice
+BILLED = Usage(input_tokens=33, output_tokens=7)  # what is on the invoice
+COUNTS = Usage(input_tokens=120, cache_read_tokens=64, output_tokens=9)
 META = {"api_version": {"version": "1"}, **{key: USAGE[key] for key in ("billed_units", "tokens")}}
-OF_META = COUNTS
+OF_META = Usage(input_tokens=120, output_tokens=9)
 MESSAGE = {"role": "assistant", "content": [{"type": "text", "text": "Grüezi"}]}
 CHAT = {"id": "c-2", "finish_reason": "COMPLETE", "message": MESSAGE, "usage": USAGE}
 CHAT_1 = {"response_id": "r-1", "generation_id": "g-1", "text": "Grüezi", "finish_reason": "COMPLETE", "meta": META}
@@ -167,6 +168,7 @@ def test_a_surface_gives_what_it_gives_uninstrumented_and_is_told_once(
     assert instrumented == given()
     assert len(provider.requests) == 2
     assert (call.usage, call.usage_quality, call.error_type) == (usage, UsageQuality.REPORTED, "")
+    assert call.billable == (BILLED if usage in (COUNTS, OF_META) else usage)
     assert (call.provider, call.request_model) == ("cohere", asked["model"])
     assert call.is_stream is surface.endswith("stream")
     assert len(telemetry.spans()) == 1
@@ -228,16 +230,11 @@ def test_a_recorded_exchange_is_told_as_the_provider_bills_it(
                 await getattr(client, name)(**asked)
 
     asyncio.run(ask_async()) if is_async else ask()
+    assert_told_as_expected(recording, telemetry)
     call = telemetry.call()
-    assert call.usage is not None
     assert call.usage_quality is UsageQuality.REPORTED
-    (span,) = telemetry.spans()
-    billed = _billed(recording)
-    assert (call.usage.input_tokens, call.usage.output_tokens, call.usage.request) == billed
-    told, said = told_by_span(dict(span.attributes or {})), recording.expected or {}
-    assert (told["input"], told["output"]) == billed[:2]
-    assert said.get("response_id") in (None, call.response_id)
-    assert told["response_id"] == call.response_id
+    assert call.billable is not None
+    assert (call.billable.input_tokens, call.billable.output_tokens, call.billable.request) == _billed(recording)
 
 
 def _billed(recording: Recording) -> tuple[int, int, int]:

@@ -47,6 +47,7 @@ calls = st.builds(
     started_at_ns=st.integers(0, 2**63),
     duration_ns=st.integers(0, 2**62),
     usage=usages,
+    billed=usages,
     usage_quality=st.sampled_from(UsageQuality),
     attribution=attributions,
     is_stream=st.booleans(),
@@ -113,6 +114,7 @@ values = st.booleans() | st.integers(-INT64, INT64) | st.text(max_size=5) | st.f
 @given(st.dictionaries(st.sampled_from(sorted({*to_attributes(LLMCall(
     trace_id="1" * 32, span_id="1" * 16, started_at_ns=1, provider="p", finish_reason="stop",
     time_to_first_token_ns=1, usage=Usage(**dict.fromkeys(FIELDS, 1)), input_bytes=1, is_stream=True,
+    billed=Usage(**dict.fromkeys(FIELDS, 1)),
     response_model="m", request_model="m", attribution=Attribution(feature="f", tags=(("a", "b"),)),
 ))})), values))  # fmt: skip
 def test_attributes_of_a_wrong_kind_are_not_believed_and_break_nothing(said: dict[str, object]) -> None:
@@ -124,7 +126,8 @@ def test_attributes_of_a_wrong_kind_are_not_believed_and_break_nothing(said: dic
     assert all(isinstance(getattr(read, name), str) for name in ("provider", "response_model", "finish_reason"))
     assert read.input_bytes is None or type(read.input_bytes) is int
     assert type(read.is_stream) is bool
-    assert read.usage is None or all(type(getattr(read.usage, name)) is int for name in FIELDS)
+    for told in filter(None, (read.usage, read.billed)):
+        assert all(type(getattr(told, name)) is int for name in FIELDS)
 
 
 @given(st.binary(max_size=40))

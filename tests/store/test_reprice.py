@@ -52,6 +52,15 @@ def call(number: int, name: str, *, team: str = "growth", at_ns: int = MIDNIGHT_
     return PricedCall(call=told, pricing=OLD.price(told), received_at_ns=NOW_NS)
 
 
+def test_what_is_billed_is_repriced_and_not_what_was_consumed(store: Store) -> None:
+    """Of 1,000 tokens 400 are billed: 800,000,000 pico-USD at 2 USD a million, and 1,200,000,000 at 3."""
+    store.write([call(1, "m", billed=Usage(input_tokens=400)), call(2, "m", billed=Usage())])
+    assert total(store) == 800_000_000 * PICO
+    done = reprice(store, WINDOW, NEW)
+    assert (done.looked_at, done.posted) == (2, 1)
+    assert total(store) == 1_200_000_000 * PICO
+
+
 def total(store: Store, table: str = "llm_calls") -> Decimal:
     return store.query(f"SELECT sum(list_cost) FROM {table}").rows[0][0]  # type: ignore[return-value]
 

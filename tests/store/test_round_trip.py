@@ -12,7 +12,7 @@ from otel_llmcost.store.rows import NAMES_WRITTEN
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.store.ledger import MIDNIGHT_NS, NOW_NS
 
-SPECIAL = {"usage", "usage_quality", "attribution", "started_at_ns", "trace_id", "span_id", "parent_span_id"}
+SPECIAL = {"usage", "billed", "usage_quality", "attribution", "started_at_ns", "trace_id", "span_id", "parent_span_id"}
 SET_BY_THE_STORE = {"correction_id": "", "correction_reason": "", "newly_priced": 0}
 
 
@@ -33,6 +33,7 @@ def full() -> PricedCall:
             parent_span_id="00f067aa0ba902b7",
             started_at_ns=MIDNIGHT_NS + 123_456_789,
             usage=Usage(**{field.name: number for number, field in enumerate(fields(Usage), 1)}),
+            billed=Usage(cache_write_5m_tokens=7),
             usage_quality=UsageQuality.PARTIAL,
             attribution=Attribution(**who, tags=(("plan", "pro"), ("ünï", "'x'"))),
         ),
@@ -54,8 +55,10 @@ def expected(row: PricedCall) -> dict[str, object]:
     """What the row of a call is, written down without the mapping that is under test."""
     call, price = row.call, row.pricing
     columns: dict[str, object] = {f.name: getattr(call, f.name) for f in fields(LLMCall)}
-    for name in ("usage", "attribution", "started_at_ns"):
+    for name in ("usage", "billed", "attribution", "started_at_ns"):
         del columns[name]
+    billed = {"input_tokens": 0, "cache_write_5m_tokens": 7}  # one count in any case
+    columns["billed_counts"] = {} if call.billed is None else billed
     columns |= {f.name: getattr(call.usage or Usage(), f.name) for f in fields(Usage)}
     columns |= {f.name: getattr(call.attribution, f.name) for f in fields(Attribution)}
     columns["user_id"] = columns.pop("user")

@@ -42,6 +42,7 @@ SELECT
     c.image AS image,
     c.page AS page,
     c.request AS request,
+    c.billed_counts AS billed_counts,
     c.reported_cost AS reported_cost,
     a.corrections AS corrections,
     if(c.list_cost IS NULL, 0, greatest(a.newly_priced, 0)) AS priced_twice,

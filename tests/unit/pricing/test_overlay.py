@@ -348,6 +348,13 @@ def test_a_published_price_is_not_overwritten_by_what_the_provider_reports():
     assert (answer.status, answer.list_cost) == (PriceStatus.PRICED, LISTED)
 
 
+def test_what_is_billed_is_priced_and_not_what_was_consumed():
+    """One at a time and thousands at once: nothing, and 10 tokens at 1 USD a million."""
+    calls = [call(billed=Usage()), call("gpt-5.4-mini", Usage(input_tokens=10**6), billed=Usage(input_tokens=10))]
+    assert [Pricer(TABLE).price(each).list_cost for each in calls] == [0, 10 * 1_000_000]
+    assert [answer.list_cost for answer in Pricer(TABLE).price_all(calls * 3000)][-2:] == [0, 10 * 1_000_000]
+
+
 def test_a_batch_of_calls_takes_reported_costs_as_single_calls_do():
     calls = [call(), call("nobody-knows-it", reported_cost=7), call("nobody-knows-it")] * 2000
     answers = list(Pricer(TABLE).price_all(calls))

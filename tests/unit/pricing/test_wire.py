@@ -12,6 +12,7 @@ from otel_llmcost.usage import Usage
 class FakeReading:
     model: str = ""
     usage: Usage | None = None
+    billed: Usage | None = None
     service_tier: str = ""
     speed: str = ""
     region: str = ""

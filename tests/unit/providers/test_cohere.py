@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_llmcost.providers.cohere import fold_answer, read_answer, read_any
-from otel_llmcost.providers.registry import read_answer as billed_answer
+from otel_llmcost.providers.registry import read_answer as answer_of
 from otel_llmcost.usage import Usage
 
 USAGE = {
@@ -22,14 +22,24 @@ def test_processed_and_billed_are_told_apart() -> None:
     assert (reading.response_id, reading.finish_reason) == ("c", "COMPLETE")
 
 
-@pytest.mark.parametrize("body", [{"usage": USAGE}, USAGE, {"meta": USAGE}, USAGE["billed_units"]])
-def test_what_is_billed_is_priced(body: dict[str, object]) -> None:
-    assert billed_answer("cohere", body).usage == Usage(input_tokens=33, output_tokens=22)
+@pytest.mark.parametrize("body", [{"usage": USAGE}, USAGE, {"meta": USAGE}])
+def test_every_shape_tells_both(body: dict[str, object]) -> None:
+    reading = answer_of("cohere", body)
+    assert (reading.billed, reading.usage and reading.usage.input_tokens) == (
+        Usage(input_tokens=33, output_tokens=22),
+        1452,
+    )
+
+
+def test_what_is_billed_as_it_was_processed_is_told_once() -> None:
+    reading = read_answer({"usage": {"billed_units": {"input_tokens": 5}, "tokens": {"input_tokens": 5}}})
+    assert (reading.usage, reading.billed) == (Usage(input_tokens=5), None)
 
 
 def test_billed_units_alone_are_the_usage() -> None:
     reading = read_answer({"id": "e", "meta": {"billed_units": {"input_tokens": 208}}})
     assert (reading.usage, reading.billed) == (Usage(input_tokens=208), None)
+    assert answer_of("cohere", {"input_tokens": 208}).usage == Usage(input_tokens=208)
 
 
 def test_search_units_are_requests() -> None:
