@@ -103,6 +103,7 @@ class Intake:
         sources: The segments of our own journal, and those of local applications.
         pricer: Tells the rates of this moment.
         attributed: Says who pays, by the rules of this moment.
+        refresh: Brings what is asked of the store up to date, before each batch.
         meters: What is counted.
         progress: How it is doing.
     """
@@ -112,6 +113,7 @@ class Intake:
     pricer: Callable[[], Pricer]
     attributed: Callable[[LLMCall], LLMCall]
     meters: Meters
+    refresh: Callable[[Store], None] = lambda _: None
     progress: Progress = field(default_factory=Progress)
     _wake: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -219,6 +221,8 @@ class Intake:
         portions: list[_Portion] = []
         calls = size = 0
         for spool, segment in self._segments():
+            if not portions:
+                self.refresh(self.store)
             size += sum(len(frame.payload) for frame in segment.frames)
             portions.append(self._portion(spool, segment))
             calls += len(portions[-1].rows)

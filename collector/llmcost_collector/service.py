@@ -22,6 +22,7 @@ from otel_llmcost.config.pricer import load_pricer
 from otel_llmcost.drain import keep_refused
 from otel_llmcost.errors import ConfigFileError, LLMCostError
 from otel_llmcost.exporter import default_dsn
+from otel_llmcost.owners import IN_FORCE, Owned, Owners
 from otel_llmcost.spool import Spool
 from otel_llmcost.store import DEFAULT_RETENTION_DAYS, connect
 from otel_llmcost.store.dsn import DEFAULT_DATABASE, Embedded, parse
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("llmcost_collector")
 
 _MEASURED_EVERY_S: Final = 1.0
+_OWNERS_EVERY_S: Final = 60.0
+"""How soon what was loaded into the ledger's catalogue holds for calls that are taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,13 @@ class Reloadable:
     Attributes:
         pricer: The rates.
         attribution: Who pays where a call does not say so.
+        owned: Which team owns which feature, by the file.
         tokens: The bearer tokens that are let in.
     """
 
     pricer: Pricer
     attribution: Rules
+    owned: tuple[Owned, ...]
     tokens: tuple[str, ...]
 
 
@@ -107,7 +112,9 @@ def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Set
 
 
 def _read_rules(environ: Mapping[str, str], data_dir: Path, settings: CollectorSettings) -> Reloadable:
-    return Reloadable(load_pricer(environ, data_dir), load_config(environ, data_dir).rules, _tokens(settings))
+    config = load_config(environ, data_dir)
+    owned = tuple(config.catalogue.owners()) if config.catalogue else ()
+    return Reloadable(load_pricer(environ, data_dir), config.rules, owned, _tokens(settings))
 
 
 def _tokens(settings: CollectorSettings) -> tuple[str, ...]:
@@ -141,6 +148,7 @@ class Collector:
         self._state = "starting"
         self._features = DailyCap(setup.settings.max_features, "feature_overflow")
         self._tenants = DailyCap(setup.settings.max_tenants, "tenant_overflow")
+        self._owners, self._owners_due_s = Owners(said=setup.rules.owned), 0.0
         self._held, self._held_at_s = Held(), 0.0
         journal_dir = setup.data_dir / "wal"
         keep = setup.settings.wal_max_bytes
@@ -151,6 +159,7 @@ class Collector:
             sources=(Source(self._spool, is_journal=True), Source(Spool(setup.data_dir / "spool"), is_journal=False)),
             pricer=lambda: self._rules.pricer,
             attributed=self._attributed,
+            refresh=self._refresh_owners,
             meters=self._meters,
         )
         self._journal = Journal(journal_dir, max_bytes=setup.settings.wal_max_bytes, on_sealed=self._intake.wake)
@@ -214,6 +223,7 @@ class Collector:
             self._meters.reloaded("kept")
             _log.error("reload: rates and rules stay as they were: %s", error)
             return
+        self._owners_due_s = 0.0
         self._meters.reloaded("changed")
         pricer = self._rules.pricer
         _log.info("reload: rate table %s, overlay %s", pricer.table.version, pricer.overlay_version or "none")
@@ -234,7 +244,9 @@ class Collector:
 
     def _attributed(self, call: LLMCall) -> LLMCall:
         """Fill in who pays, and hold features and tenants within their number a day."""
+        named = call.attribution.team
         self._rules.attribution.attribute(call)
+        self._owners.attribute(call, named)
         who = call.attribution
         feature = self._features.admit(who.feature, call.started_at_ns)
         tenant = self._tenants.admit(who.tenant, call.started_at_ns)
@@ -242,6 +254,13 @@ class Collector:
             self._meters.overflowed()
             call.attribution = replace(who, feature=feature, tenant=tenant)
         return call
+
+    def _refresh_owners(self, store: Store) -> None:
+        """Read the ledger's catalogue, unless that was done shortly before."""
+        now_s = time.monotonic()
+        if now_s >= self._owners_due_s:
+            self._owners = Owners((Owned(*row) for row in store.query(IN_FORCE)), self._rules.owned)  # type: ignore[arg-type] # the columns of IN_FORCE
+            self._owners_due_s = now_s + _OWNERS_EVERY_S
 
     def _keep_refused(self, rows: Sequence[Refused]) -> None:
         self._meters.set_aside(rows)

@@ -7,8 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.money import PicoUSD, pico_usd
+from otel_llmcost.owners import EVER_SINCE, Owned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from otel_llmcost.config.reading import Value
 
 TEXTS: Final = (
@@ -72,6 +75,12 @@ class Catalogue:
     features: tuple[Feature, ...] | None = None
     limits: tuple[Limit, ...] | None = None
     tags: tuple[str, ...] | None = None
+
+    def owners(self) -> Iterator[Owned]:
+        """Yield which team the file says owns each feature; without a day of its own, since ever."""
+        for feature in self.features or ():
+            if team := dict(feature.texts).get("team"):
+                yield Owned(feature.name, team, feature.since or EVER_SINCE)
 
 
 def read_features(section: Value) -> tuple[Feature, ...]:

@@ -7,10 +7,12 @@ copy of the row with a higher precedence: it may be passed again, and reversed w
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
+from otel_llmcost.call import ids_of_answer
 from otel_llmcost.dialects.once import Seen, retellings
 from otel_llmcost.errors import StoreUnreachableError
 
@@ -41,6 +43,26 @@ WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
     AND dialect != ''
 LIMIT 1
 """
+
+_CONTESTED: Final = """
+SELECT trace_id
+FROM llm_calls_log
+WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND trace_id IN (SELECT arrayJoin({ids}))
+    AND correction_id = ''
+GROUP BY trace_id
+HAVING max(is_retelling) > 0
+    OR (max(dialect) != '' AND min(span_id) != max(span_id))
+""".replace("{ids}", _IDS)
+"""Traces of several tellings. A telling that is alone in its trace, and was never judged, needs no second look."""
+
+_TOLD_LATER: Final = """
+SELECT DISTINCT trace_id
+FROM llm_calls_log
+WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND trace_id IN (SELECT arrayJoin({ids}))
+    AND dialect = ''
+""".replace("{ids}", _IDS)
 
 _TELLING: Final = """
 SELECT
@@ -165,18 +187,56 @@ def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
     ]
 
 
-def settle(engine: Engine, batch: Sequence[PricedCall]) -> None:
-    """Decide anew of every telling that the rows of a batch, which are in the store, may say something about.
+@dataclass(slots=True)
+class Written:
+    """What settling has to know of a batch.
+
+    Attributes:
+        hours: In which its calls started, counted from the Unix epoch.
+        traces: Their traces.
+        is_told_by_others: Whether anybody but ourselves told of one.
+        others: Of those that others told of, with the provider's id: trace id, provider and that id.
+        ours: The same of those that we told of without a parent, which may have been answered later.
+    """
+
+    hours: set[int] = field(default_factory=set)
+    traces: set[str] = field(default_factory=set)
+    is_told_by_others: bool = False
+    others: list[tuple[str, str, str]] = field(default_factory=list)
+    ours: list[tuple[str, str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, batch: Iterable[PricedCall]) -> Self:
+        """Return it for rows."""
+        written = cls()
+        for row in batch:
+            call = row.call
+            written.hours.add(call.started_at_ns // HOUR_NS)
+            written.traces.add(call.trace_id)
+            written.is_told_by_others |= bool(call.dialect)
+            call_id = call.response_id or call.provider_request_id
+            if call_id and call.dialect:
+                written.others.append((call.trace_id, call.provider, call_id))
+            elif call_id and not call.parent_span_id:
+                written.ours.append((call.trace_id, call.provider, call_id))
+        return written
+
+
+def settle(engine: Engine, written: Written) -> None:
+    """Decide anew of every telling that a batch, which is in the store, may say something about.
 
     Raises:
         StoreUnreachableError: Write the batch again later.
     """
-    hours = {row.call.started_at_ns // HOUR_NS for row in batch}
-    if not any(row.call.dialect for row in batch) and not _others_told(engine, hours):
+    hours = written.hours
+    if not written.is_told_by_others and not _others_told(engine, hours):
         return
-    traces = sorted({row.call.trace_id for row in batch} | _told_elsewhere(engine, hours, batch))
-    for start in range(0, len(traces), MAX_IDS):
-        _settle(engine, hours, traces[start : start + MAX_IDS])
+    far = _around(hours, 2 * REACH_HOURS)
+    traces = _found(engine, _CONTESTED, far, written.traces)
+    traces |= _told_elsewhere(engine, hours, written) | _told_later(engine, far, written)
+    listed = sorted(traces)
+    for start in range(0, len(listed), MAX_IDS):
+        _settle(engine, hours, listed[start : start + MAX_IDS])
 
 
 def settle_corrected(engine: Engine, hours: set[int], keys: Sequence[tuple[str, str]]) -> None:
@@ -263,14 +323,26 @@ def _read(engine: Engine, sql: str, hours: set[int], traces: Sequence[str]) -> d
     }
 
 
-def _told_elsewhere(engine: Engine, hours: set[int], batch: Iterable[PricedCall]) -> set[str]:
+def _told_elsewhere(engine: Engine, hours: set[int], written: Written) -> set[str]:
     """Return the traces in which others tell of answers that we tell of in traces of their own."""
-    found: set[str] = set()
-    seen = (_seen_in(row) for row in batch if not row.call.dialect and not row.call.parent_span_id)
-    ids = sorted({ours.call_id for ours in seen if ours.call_id and ours.answered_in == ours.trace_id})
-    for start in range(0, len(ids), MAX_IDS):
-        asked = {"hours": _times(_around(hours, REACH_HOURS)), **_listed(ids[start : start + MAX_IDS])}
-        found.update(trace_id for (trace_id,) in engine.query(_TOLD_ELSEWHERE, asked).result_rows)
+    ids = {call_id for trace_id, provider, call_id in written.ours if ids_of_answer(provider, call_id)[0] == trace_id}
+    return _found(engine, _TOLD_ELSEWHERE, _around(hours, REACH_HOURS), ids)
+
+
+def _told_later(engine: Engine, hours: set[int], written: Written) -> set[str]:
+    """Return the traces of which others tell in this batch, and we of an answer in a trace of its own."""
+    told_in = defaultdict[str, set[str]](set)
+    for trace_id, provider, call_id in written.others:
+        told_in[ids_of_answer(provider, call_id)[0]].add(trace_id)
+    return set[str]().union(*(told_in[trace_id] for trace_id in _found(engine, _TOLD_LATER, hours, told_in)))
+
+
+def _found(engine: Engine, sql: str, hours: set[int], ids: Iterable[str]) -> set[str]:
+    """Return what a query for single texts finds by these ids."""
+    listed, found = sorted(ids), set[str]()
+    for start in range(0, len(listed), MAX_IDS):
+        asked = {"hours": _times(hours), **_listed(listed[start : start + MAX_IDS])}
+        found.update(text for (text,) in engine.query(sql, asked).result_rows)
     return found
 
 

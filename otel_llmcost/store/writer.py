@@ -50,7 +50,7 @@ def write(
         count, aside = _insert(engine, batch)
         written += count
         refused += aside
-        settle.settle(engine, batch)
+        settle.settle(engine, settle.Written.of(batch))
     return written, refused
 
 

@@ -126,7 +126,7 @@ def test_a_run_cut_short_after_any_statement_is_continued(dsn: str, monkeypatch:
 
 RERUNNABLE = re.compile(
     r"CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS |CREATE OR REPLACE VIEW "
-    r"|ALTER TABLE \w+\s+(ADD (COLUMN|INDEX) IF NOT EXISTS|COMMENT COLUMN|ATTACH PARTITION ALL FROM) "
+    r"|ALTER TABLE \w+\s+(MODIFY QUERY\sSELECT|ADD (COLUMN|INDEX) IF NOT EXISTS|COMMENT COLUMN|ATTACH PARTITION ALL FROM) "
     r"|DROP TABLE IF EXISTS |EXCHANGE TABLES llm_calls_log AND "
 )
 """An exchange is repeatable where the statements before it make the other table anew."""
@@ -171,7 +171,9 @@ def test_the_owner_and_the_server_derive_every_rollup_under_the_same_settings() 
         sql.split(" ")[6]: sql for step in migrate.load(SINGLE) for sql in step.statements if "REFRESH EVERY" in sql
     }
     assert set(refreshing) == {f"{rollup}_log_mv\nREFRESH" for rollup in derive.ROLLUPS}
-    for sql in refreshing.values():
+    modified = [sql for step in migrate.load(SINGLE) for sql in step.statements if "MODIFY QUERY" in sql]
+    assert len(modified) == len(derive.ROLLUPS)
+    for sql in (*refreshing.values(), *modified):
         settings = {name: int(value) for name, value in re.findall(r"^    (\w+) = (\d+)", sql, re.MULTILINE)}
         assert settings == derive._ONE_BLOCK
 
