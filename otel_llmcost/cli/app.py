@@ -11,6 +11,7 @@ import typer
 from otel_llmcost.cli.backfill import backfill
 from otel_llmcost.cli.catalog import catalog
 from otel_llmcost.cli.check import check
+from otel_llmcost.cli.dashboard import dashboard
 from otel_llmcost.cli.demo import demo
 from otel_llmcost.cli.doctor import doctor
 from otel_llmcost.cli.erase import erase
@@ -38,7 +39,22 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _command in (demo, up, report, check, tail, sql, price, reprice, verify, erase, backfill, migrate, doctor):
+for _command in (
+    demo,
+    up,
+    report,
+    dashboard,
+    check,
+    tail,
+    sql,
+    price,
+    reprice,
+    verify,
+    erase,
+    backfill,
+    migrate,
+    doctor,
+):
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
 app.add_typer(catalog, epilog=EPILOG)

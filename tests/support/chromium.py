@@ -1,0 +1,45 @@
+"""A real browser without a window, where there is one, that may not ask the network for anything."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS: Final = ("--no-sandbox", "--disable-dev-shm-usage")
+"""Tests run as root in containers, where Chromium's own sandbox cannot be had."""
+
+
+class UnavailableError(Exception):
+    """There is no browser; the message says why."""
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """Give a browser.
+
+    Raises:
+        UnavailableError: Neither the system nor Playwright has one.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as error:
+        msg = "playwright is not installed"
+        raise UnavailableError(msg) from error
+    with sync_playwright() as playwright:
+        found = next(filter(None, map(shutil.which, _NAMES)), "")
+        if not found and not Path(playwright.chromium.executable_path).exists():
+            msg = "no Chromium: `make chromium` installs one where it can"
+            raise UnavailableError(msg)
+        browser = playwright.chromium.launch(executable_path=found or None, args=list(_ARGUMENTS))
+        try:
+            yield browser
+        finally:
+            browser.close()
