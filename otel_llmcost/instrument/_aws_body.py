@@ -1,8 +1,8 @@
 """Reads the bodies that botocore leaves to the application, while the application reads them.
 
 Whatever is made of a body (`StreamingBody` by pieces, lines or as a whole, `EventStream`, the raw stream that a `with`
-block hands out), its bytes come through one object: an `HTTPResponse` of urllib3 or a `ClientResponse` of aiohttp. That
-one is watched, and nothing is read that the application does not read. The wire is read instead of what botocore makes
+block hands out), its bytes come through one object: an `HTTPResponse` of urllib3, a `ClientResponse` of aiohttp or a
+`Response` of httpx, which aiobotocore may use in its place. That one is watched, and nothing is read that the application does not read. The wire is read instead of what botocore makes
 of it, since botocore drops what its own description of the service does not know yet, such as cached tokens.
 """
 
@@ -20,7 +20,7 @@ from otel_llmcost.providers.reading import Reading
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from otel_llmcost.instrument._call import OpenCall
 
@@ -171,12 +171,14 @@ def watch(raw: Any, reader: BodyReader, later: Callable[[Callable[[], None]], No
     is freed as it would be without us, and nothing needs undoing.
 
     Args:
-        raw: The response of urllib3 or aiohttp.
+        raw: The response of urllib3, aiohttp or httpx.
         reader: Takes the bytes.
         later: Has work done outside the garbage collector.
     """
     tap = Tap(reader, later)
-    if hasattr(raw, "stream"):
+    if hasattr(raw, "aiter_raw"):
+        raw.__class__ = _watched_class(_HttpxWatched, raw.__class__)
+    elif hasattr(raw, "stream"):
         raw.__class__ = _watched_class(_Watched, raw.__class__)
     else:
         raw.content = _WatchedContent(raw.content, tap)
@@ -275,6 +277,37 @@ class _Watched:
         """Let the tap, which goes too, tell that nobody wants the rest: what closes the response now is no reader."""
         self.llmcost_tap.is_pulling = True
         super().__del__()  # type: ignore[misc]  # the response class comes second
+
+
+class _HttpxWatched:
+    """The methods of httpx's asynchronous response that its bytes pass through, as they came."""
+
+    llmcost_tap: Tap
+
+    async def aiter_raw(self, *args: Any, **kwargs: Any) -> AsyncIterator[bytes]:
+        """Iterate over the pieces as the response does."""
+        tap = self.llmcost_tap
+        pieces = super().aiter_raw(*args, **kwargs)  # type: ignore[misc]  # the response class comes second
+        tap.is_pulling = True  # a response closes itself when its body has ended
+        try:
+            async for piece in pieces:
+                tap.is_pulling = False
+                _take(tap, piece, is_last=False)
+                yield piece
+                tap.is_pulling = True
+        except BaseException as error:
+            tap.broke_off(error)
+            raise
+        finally:
+            await pieces.aclose()
+        _take(tap, b"", is_last=True)
+
+    async def aclose(self) -> None:
+        """Close the response; before the body has ended, that is the end of the call."""
+        try:
+            await super().aclose()  # type: ignore[misc]  # the response class comes second
+        finally:
+            self.llmcost_tap.closed()
 
 
 class _AsyncWatched:

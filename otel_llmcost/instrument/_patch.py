@@ -12,15 +12,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
-from opentelemetry import trace
+from opentelemetry import context, trace
 
 from otel_llmcost import semconv
 from otel_llmcost.instrument._call import in_progress, note_fault
+from otel_llmcost.instrument._lazy import where_asked
 from otel_llmcost.telemetry.log import warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
 
     from otel_llmcost.instrument._call import Hook, OpenCall
@@ -171,7 +173,8 @@ class ModulePatch:
         if not self.is_on or in_progress.get() is not None:
             return None
         try:
-            call = begin(*args, **kwargs)
+            asked_in = where_asked()
+            call = begin(*args, **kwargs) if asked_in is None else _run_in(asked_in, begin, args, kwargs)
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.package}", error)
             return None
@@ -192,3 +195,14 @@ class ModulePatch:
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.package}", error)
         return result
+
+
+def _run_in(
+    asked_in: Context, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> OpenCall | None:
+    """Return the call that begins as if it did in another context."""
+    token = context.attach(asked_in)
+    try:
+        return begin(*args, **kwargs)
+    finally:
+        token.var.reset(token)

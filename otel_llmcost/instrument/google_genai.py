@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from otel_llmcost.instrument._body import EventReader, Tap, read_document, sent_bytes
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._instrumentor import Instrumentor
+from otel_llmcost.instrument._lazy import lazy, lazy_async
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.providers.formats import google
 from otel_llmcost.providers.hosts import provider_at
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from otel_llmcost.providers.reading import Reading, Surface
+
+_STREAMS: Final = {
+    "google.genai.models": ("Models", "AsyncModels", "generate_content_stream"),
+    "google.genai.chats": ("Chat", "AsyncChat", "send_message_stream"),
+}
+"""The modules whose streams ask when they are read → the classes of both clients, and the method."""
 
 _STREAM: Final = ":streamGenerateContent"
 _PROJECT: Final = re.compile(r"/projects/([^/]+)/")
@@ -43,10 +50,15 @@ class _Patch(ModulePatch):
     """The patch of the SDK, on or off."""
 
     def __init__(self) -> None:
-        super().__init__("google_genai", "google.genai._api_client")
+        super().__init__("google_genai", "google.genai._api_client", *_STREAMS)
 
     def wrap(self, module: Any) -> None:
-        """Replace the choke point of both clients, and what shows attempts and answers."""
+        """Replace the choke point of both clients, and what shows attempts and answers; or what asks for streams."""
+        if streams := _STREAMS.get(module.__name__):
+            kind, async_kind, method = streams
+            self.replace(getattr(module, kind), method, lazy)
+            self.replace(getattr(module, async_kind), method, lazy_async)
+            return
         client, error = module.BaseApiClient, module.errors.APIError
         self.replace(client, "_request", self.framed(self._begin, _see))
         self.replace(client, "_async_request", self.framed_async(self._begin, _see))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import aiobotocore.session
 import boto3
+from aiobotocore.config import AioConfig
 from botocore.config import Config
 
 from otel_llmcost.usage import Usage
@@ -171,11 +173,19 @@ def client(server: ReplayServer, **config: Any) -> Any:
 
 
 @asynccontextmanager
-async def async_client(server: ReplayServer, **config: Any) -> AsyncIterator[Any]:
+async def async_client(server: ReplayServer, transport: str = "aiohttp", **config: Any) -> AsyncIterator[Any]:
     """Open a client of aiobotocore."""
     session = aiobotocore.session.get_session()
-    async with session.create_client("bedrock-runtime", **options(server, **config)) as opened:
+    said = options(server, **config)
+    if transport == "httpx":
+        said["config"] = AioConfig(http_session_cls=HTTPX_SESSION).merge(said["config"])
+    async with session.create_client("bedrock-runtime", **said) as opened:
         yield opened
+
+
+HTTPX_SESSION: Any = None
+with suppress(ImportError):  # older releases have aiohttp alone
+    HTTPX_SESSION = importlib.import_module("aiobotocore.httpxsession").HttpxSession
 
 
 def known(client: Any, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
