@@ -2,8 +2,9 @@
 
 Whatever is made of a body (`StreamingBody` by pieces, lines or as a whole, `EventStream`, the raw stream that a `with`
 block hands out), its bytes come through one object: an `HTTPResponse` of urllib3, a `ClientResponse` of aiohttp or a
-`Response` of httpx, which aiobotocore may use in its place. That one is watched, and nothing is read that the application does not read. The wire is read instead of what botocore makes
-of it, since botocore drops what its own description of the service does not know yet, such as cached tokens.
+`Response` of httpx, which aiobotocore may use in its place. That one is watched, and nothing is read that the
+application does not read. The wire is read instead of what botocore makes of it, since botocore drops what its own
+description of the service does not know yet, such as cached tokens.
 """
 
 from __future__ import annotations
