@@ -81,11 +81,11 @@ crash: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	@$(BIN)/python -m tests.collector.fuzz $(ARGS)
 
-## peers: build the collectors and clients of others that the tests send through, as far as Go and npm are here
+## peers: build what others read and send with, for the tests, as far as Go and npm are here
 .PHONY: peers
 peers:
-	@if command -v $(GO) >/dev/null; then $(MAKE) .build/peers/otelcol .build/peers/go-client; \
-	else echo 'Go is not here: no OpenTelemetry Collector and no Go client'; fi
+	@if command -v $(GO) >/dev/null; then $(MAKE) .build/peers/otelcol .build/peers/go-client .build/peers/deploy-checker; \
+	else echo 'Go is not here: no OpenTelemetry Collector, no Go client, no check of what is deployed'; fi
 	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done; \
 	else echo 'npm is not here: no JavaScript client'; fi
 
@@ -176,6 +176,10 @@ $(FRAMEWORKS)/.test: $(PINS) constraints-frameworks.txt | $(FRAMEWORKS)/bin/pyth
 	@mv $(@D)/otelcol-build/build/otelcol $@
 
 .build/peers/go-client: tests/collector/peers/go/main.go tests/collector/peers/go/go.mod
+	@mkdir -p $(@D)
+	cd $(<D) && $(GO) build -o $(CURDIR)/$@ .
+
+.build/peers/deploy-checker: tests/deploy/checker/main.go tests/deploy/checker/go.mod
 	@mkdir -p $(@D)
 	cd $(<D) && $(GO) build -o $(CURDIR)/$@ .
 

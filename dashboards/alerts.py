@@ -1,8 +1,9 @@
 """Grafana's alert rules, contact points, templates and mute times, from the rules of `otel_llmcost.reports.alerts`.
 
-An alert's labels name it: they hold what stays the same while it fires (feature, customer, owner). What changes from
-one evaluation to the next (dollars, since when) travels as further queries of the rule, whose values the message reads:
-as labels they would make a new alert of every evaluation.
+An alert's labels name it: they hold what stays the same while it fires (feature, customer, owner) or changes seldom
+(main driver, last change, worst offender). What changes from one evaluation to the next (dollars, since when) travels
+as further queries of the rule, whose values the message reads: as labels they would make a new alert of every
+evaluation.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ from typing import Any, Final
 
 import yaml
 
-from dashboards.boards.links import CUSTOMERS, FEATURE, OVERVIEW, TRUST
 from otel_llmcost.reports.alerts import RULES, Rule, sql_of
+from otel_llmcost.reports.alerts.check import LADDER
 
 SOURCE: Final = "llmcost-ch"
 """The uid of the data source: alert rules know no variables."""
 
-LABELS: Final = ("feature", "environment", "tenant", "subject", "owner", "lead", "sponsor", "channel", "runbook")
+LABELS: Final = (
+    *("feature", "environment", "tenant", "subject", "owner", "lead", "sponsor", "channel", "runbook"),
+    *("driver", "marker", "offender"),
+)
 VALUES: Final = {"A": "value", "B": "so_far_usd", "C": "by_midnight_usd", "D": "since_s"}
 
-_BOARDS: Final = {
-    "platform": TRUST,
-    "sponsor": OVERVIEW,
-    "tenant_surge": CUSTOMERS,
-    "demo_account": CUSTOMERS,
+CONTACTS: Final = {
+    "slack": "LLMCOST_SLACK_URL",
+    "pagerduty": "LLMCOST_PAGERDUTY_KEY",
+    "email": "LLMCOST_EMAIL_TO",
+    "webhook": "LLMCOST_WEBHOOK_URL",
 }
+"""The contact points, each with the variable that says where it is."""
 
 
 def files() -> dict[str, str]:
@@ -34,16 +39,21 @@ def files() -> dict[str, str]:
         "rules.yaml": _text(_RULES, {"apiVersion": 1, "groups": _groups()}),
         "templates.yaml": _text(_TEMPLATES, {"apiVersion": 1, "templates": [_template()]}),
         "mute-times.yaml": _text(_MUTES, {"apiVersion": 1, "muteTimes": [_nights()]}),
+        "policy.yaml": _text(_POLICY, {"apiVersion": 1, "policies": [_policy()]}),
     } | {
-        f"contact-{point['receivers'][0]['type']}.yaml": _text(_CONTACTS, {"apiVersion": 1, "contactPoints": [point]})
-        for point in _contact_points()
+        f"contact-{kind}.yaml": _text(_CONTACT, {"apiVersion": 1, "contactPoints": [_contact_point(kind)]})
+        for kind in CONTACTS
     }
 
 
 _RULES: Final = "The alert rules, written by `make dashboards`. SQL and thresholds: otel_llmcost/reports/alerts."
-_CONTACTS: Final = (
+_CONTACT: Final = (
     "A place where alerts go. Provision it where its variable is set: Grafana refuses to start with an empty address."
 )
+_POLICY: Final = """What goes where, for a Grafana that has no notification policies of its own.
+# Provisioned as a file it REPLACES the whole tree, so nothing here provisions it unless LLMCOST_GRAFANA_POLICY=replace
+# is set. In a Grafana with a tree, add the routes to it by hand or leave them out: alerts then go where all others go.
+# dashboards/provisioning/start.sh leaves out the routes whose contact point is not configured."""
 _TEMPLATES: Final = "The text of a message: a notification policy or contact point names it as llm-cost-message."
 _MUTES: Final = "Times at which a notification policy may be silent. Nothing here silences anything by itself."
 
@@ -117,66 +127,128 @@ def _threshold() -> dict[str, Any]:
 
 
 def _annotations(rule: Rule) -> dict[str, str]:
-    board = _BOARDS.get(rule.name) or _BOARDS.get(rule.level, FEATURE)
-    chosen = {FEATURE: "&var-feature={{ $labels.feature }}", CUSTOMERS: "&var-tenant={{ $labels.tenant }}"}
+    window = 'from={{ printf "%.0f" $values.D.Value }}000&to=now'
+    chosen = "".join(f"&var-{name}={{{{ $labels.{name} | urlquery }}}}" for name in rule.variables)
+    named = " ".join(f"$labels.{name}" for name in ("feature", "tenant", "environment", "subject"))
+    since = "Since {{ humanizeTimestamp $values.D.Value }}"
+    money = ': ${{ printf "%.2f" $values.B.Value }} so far, ${{ printf "%.2f" $values.C.Value }} by midnight (UTC)'
     return {
-        "summary": f"{rule.title}: "
-        "{{ $labels.feature }}{{ $labels.tenant }}{{ $labels.environment }} ({{ $labels.subject }})",
-        "description": 'By {{ printf "%.1f" $values.A.Value }} of the usual or of the limit, since '
-        "{{ humanizeTimestamp $values.D.Value }}: "
-        '${{ printf "%.2f" $values.B.Value }} so far, ${{ printf "%.2f" $values.C.Value }} by midnight (UTC).',
+        "summary": f'{rule.title}:{{{{ reReplaceAll " +" " " (printf " %s %s %s (%s)" {named}) }}}}',
+        "description": 'By {{ printf "%.1f" $values.A.Value }} of the usual or of the limit.',
+        "since": since + ("" if rule.scope == "none" else money) + ".",
+        "driver": "{{ $labels.driver }}",
+        "changed": "{{ $labels.marker }}",
+        "most_of_it": "{{ $labels.offender }}",
+        "for": _readers(rule),
         "to_stop_it": rule.stop,
-        "owner": "{{ $labels.owner }} {{ $labels.channel }}",
         "runbook_url": "{{ $labels.runbook }}",
-        "link": f"/d/{board}?from=now-6h&to=now{chosen.get(board, '')}",
+        "link": '{{ reReplaceAll "/+$" "" externalURL }}' + f"/d/llmcost-{rule.board}?{window}{chosen}",
     }
 
 
-def _contact_points() -> list[dict[str, Any]]:
-    text = '{{ template "llm-cost-message" . }}'
-    kinds: dict[str, tuple[str, dict[str, Any]]] = {
-        "slack": ("slack", {"url": "$LLMCOST_SLACK_URL", "text": text}),
-        "pagerduty": ("pagerduty", {"integrationKey": "$LLMCOST_PAGERDUTY_KEY", "summary": text}),
-        "email": ("email", {"addresses": "$LLMCOST_EMAIL_TO", "message": text}),
-        "webhook": ("webhook", {"url": "$LLMCOST_WEBHOOK_URL", "httpMethod": "POST", "message": text}),
+def _readers(rule: Rule) -> str:
+    """Return whom to tell and whom next, as a template."""
+    if rule.level not in LADDER:
+        return rule.level
+    named = (f"{role} {{{{ $labels.{role} }}}}" for role in LADDER[LADDER.index(rule.level) :])
+    return " then ".join(named) + "{{ if $labels.channel }}, in {{ $labels.channel }}{{ end }}"
+
+
+_MESSAGE: Final = '{{ template "llm-cost-message" . }}'
+_SUBJECT: Final = '{{ template "llm-cost-subject" . }}'
+
+
+def _contact_point(kind: str) -> dict[str, Any]:
+    settings: dict[str, dict[str, Any]] = {
+        "slack": {"url": "$LLMCOST_SLACK_URL", "title": _SUBJECT, "text": _MESSAGE},
+        "pagerduty": {
+            "integrationKey": "$LLMCOST_PAGERDUTY_KEY",
+            "severity": "{{ if .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}warning{{ end }}",
+            "summary": _SUBJECT,
+            "details": {"message": _MESSAGE},
+        },
+        "email": {"addresses": "$LLMCOST_EMAIL_TO", "subject": _SUBJECT, "message": _MESSAGE},
+        "webhook": {"url": "$LLMCOST_WEBHOOK_URL", "httpMethod": "POST", "title": _SUBJECT, "message": _MESSAGE},
     }
-    return [
-        {
-            "orgId": 1,
-            "name": f"llmcost-{name}",
-            "receivers": [{"uid": f"llmcost-{name}", "type": kind, "settings": settings}],
-        }
-        for name, (kind, settings) in kinds.items()
-    ]
+    name = f"llmcost-{kind}"
+    return {"orgId": 1, "name": name, "receivers": [{"uid": name, "type": kind, "settings": settings[kind]}]}
+
+
+def _policy() -> dict[str, Any]:
+    """What is critical wakes somebody at any hour; the rest is told where people read, not at night."""
+    ours = ["domain", "=", "llm-cost"]
+    critical = ["severity", "=", "critical"]
+    grouped = {"group_by": ["alertname", "feature", "tenant", "environment"], "repeat_interval": "4h"}
+    return {
+        "orgId": 1,
+        "receiver": "grafana-default-email",
+        "group_by": ["grafana_folder", "alertname"],
+        "routes": [
+            _route("llmcost-pagerduty", [ours, critical]) | grouped,
+            *(
+                _route(f"llmcost-{kind}", matchers) | muted | grouped
+                for kind in CONTACTS
+                if kind != "pagerduty"
+                for matchers, muted in (
+                    ([ours, critical], {}),
+                    ([ours, ["severity", "!=", "critical"]], {"mute_time_intervals": [NIGHTS]}),
+                )
+            ),
+        ],
+    }
+
+
+def _route(receiver: str, matchers: list[list[str]]) -> dict[str, Any]:
+    return {"receiver": receiver, "object_matchers": matchers, "continue": True}
 
 
 def _template() -> dict[str, Any]:
-    text = """{{ define "llm-cost-message" -}}
+    text = """{{ define "llm-cost-subject" -}}
+{{ if eq .Status "resolved" }}Over: {{ end }}
+{{- with index .Alerts 0 }}{{ .Annotations.summary }}{{ end }}
+{{- if gt (len .Alerts) 1 }} and {{ len (slice .Alerts 1) }} more{{ end }}
+{{- end -}}
+
+{{ define "llm-cost-message" -}}
 {{ range .Alerts -}}
 {{ .Annotations.summary }}{{ if eq .Status "resolved" }} - over{{ end }}
 {{ .Annotations.description }}
-Owner: {{ .Annotations.owner }}
-To stop it: {{ .Annotations.to_stop_it }}
-{{ if .Annotations.runbook_url }}Runbook: {{ .Annotations.runbook_url }}
+{{ .Annotations.since }}
+{{ with .Annotations.driver }}Driver: {{ . }}
 {{ end -}}
-{{ .Annotations.link }}
+{{ with .Annotations.changed }}Changed: {{ . }}
+{{ end -}}
+{{ with .Annotations.most_of_it }}Most of it: {{ . }}
+{{ end -}}
+For: {{ .Annotations.for }}
+{{ with .Annotations.runbook_url }}Runbook: {{ . }}
+{{ end -}}
+To stop it: {{ .Annotations.to_stop_it }}
+Look at: {{ .Annotations.link }}
+
 {{ end -}}
 {{ end -}}
 """
     return {"orgId": 1, "name": "llm-cost-message", "template": text}
 
 
+NIGHTS: Final = "llmcost-nights-and-weekends"
+
+
 def _nights() -> dict[str, Any]:
     times = [{"start_time": "22:00", "end_time": "24:00"}, {"start_time": "00:00", "end_time": "06:00"}]
     return {
         "orgId": 1,
-        "name": "llmcost-nights-and-weekends",
+        "name": NIGHTS,
         "time_intervals": [{"times": times}, {"weekdays": ["saturday", "sunday"]}],
     }
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes SQL as a block, so that one can read it."""
+    """Writes SQL as a block, so that one can read it, and what is said twice twice."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
 
 
 def _block(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -12,6 +12,7 @@ LLMCostError
 ├── SpoolError                 the spool directory cannot be used; names the path and the fix
 │   ├── SpoolFullError         retryable: it holds as much as it may
 │   └── CorruptSegmentError    .path .offset .reason
+├── DeliveryError              a contact point did not take a message; its words hold no secret
 └── StoreError                 the store cannot be used
     ├── StoreUnreachableError  retryable: try the same again later
     ├── StoreRefusedError      permanent: the same input fails again
@@ -114,6 +115,18 @@ class CorruptSegmentError(SpoolError):
     def __init__(self, path: Path, offset: int, reason: str, *, count: int = 1) -> None:
         self.path, self.offset, self.reason, self.count = path, offset, reason, count
         super().__init__(f"{path}: {reason} at byte {offset}")
+
+
+class DeliveryError(LLMCostError):
+    """A contact point did not take a message. What it says holds neither addresses of webhooks nor keys.
+
+    Attributes:
+        is_partly: Whether some of its readers got it all the same.
+    """
+
+    def __init__(self, fault: str, *, is_partly: bool = False) -> None:
+        self.is_partly = is_partly
+        super().__init__(fault)
 
 
 class StoreError(LLMCostError):

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from otel_llmcost.cli.alert import alert
 from otel_llmcost.cli.backfill import backfill
 from otel_llmcost.cli.catalog import catalog
 from otel_llmcost.cli.check import check
@@ -58,6 +59,7 @@ for _command in (
     app.command(epilog=EPILOG)(_command)
 app.add_typer(rates, epilog=EPILOG)
 app.add_typer(catalog, epilog=EPILOG)
+app.add_typer(alert, epilog=EPILOG)
 
 
 def _version(value: bool) -> None:

@@ -7,23 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from otel_llmcost.cli.exits import ExitCode
+from otel_llmcost.cli.exits import ExitCode, say
 from otel_llmcost.cli.options import DataDir, Dsn, Format, FormatOption, data_dir_of
 from otel_llmcost.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from otel_llmcost.notify import ContactPoint
     from otel_llmcost.reports.alerts.check import Firing
+    from otel_llmcost.store import Store
 
-WEBHOOK: Final = "LLMCOST_WEBHOOK_URL"
-_ANSWERS_WITHIN_S: Final = 10
+GRAFANA: Final = "LLMCOST_GRAFANA_URL"
+_HOUR_NS: Final = 3600 * 10**9
 
 
 def check(
     notify: Annotated[
-        bool, typer.Option("--notify", help=f"Send what is wrong to {WEBHOOK}, and keep it in cost_events.")
+        bool, typer.Option("--notify", help="Send what is new to the contact points, and keep it in cost_events.")
     ] = False,
+    repeat: Annotated[
+        float, typer.Option("--repeat-after", min=0, help="Hours after which the same is sent again.")
+    ] = 4,
     form: FormatOption = Format.TABLE,
     dsn: Dsn = "",
     data_dir: DataDir = None,
@@ -32,33 +37,62 @@ def check(
     from otel_llmcost.cli.opened import opened
     from otel_llmcost.reports.alerts.check import check as look
 
-    address = _webhook() if notify else ""
+    points = configured_points() if notify else []
+    at_ns = time.time_ns()
     with opened(dsn, data_dir_of(data_dir), must_own=notify) as store:
-        found = look(store, at_ns=time.time_ns())
+        found = look(store, at_ns=at_ns)
         if notify and found:
             store.record("cost_events_log", [firing.event() for firing in found])
-    if notify and found:
-        _send(address, found)
-    if form is Format.JSON:
-        print(json.dumps([{"rule": each.rule.name, "severity": each.rule.severity} | each.row for each in found]))
-    else:
-        print("\n\n".join(f"[{each.rule.severity}] {each.message}" for each in found) or "nothing is wrong")
-    return ExitCode.FINDINGS if found else ExitCode.OK
+        told = [_tell(store, point, found, at_ns, round(repeat * _HOUR_NS)) for point in points]
+    _show(found, form)
+    return ExitCode.OK if all(told) and not found else ExitCode.FINDINGS
 
 
-def _webhook() -> str:
-    address = os.environ.get(WEBHOOK, "")
-    if not address.startswith(("https://", "http://")):
-        msg = f"{WEBHOOK} is {address!r}; --notify needs an http(s) address there"
+def configured_points() -> "list[ContactPoint]":
+    """Return the contact points that the environment names.
+
+    Raises:
+        ConfigError: There is none, or one of them cannot be used.
+    """
+    from otel_llmcost.notify import contact_points
+
+    points, missing = contact_points(os.environ)
+    if not points:
+        msg = f"there is nowhere to send to: set {', '.join(missing.values())}, one of them or several"
         raise ConfigError(msg)
-    return address
+    return points
 
 
-def _send(address: str, found: "Sequence[Firing]") -> None:
-    from urllib.request import Request, urlopen
+def _tell(store: "Store", point: "ContactPoint", found: "Sequence[Firing]", at_ns: int, repeat_ns: int) -> bool:
+    """Tell a contact point what it does not know yet, keep what it took, and return whether it took it."""
+    from otel_llmcost.notify import deliver
+    from otel_llmcost.reports.alerts.told import event_of, to_tell, told_before
 
-    from otel_llmcost.reports.alerts.check import payload
+    before = told_before(store, at_ns=at_ns)
+    grafana = os.environ.get(GRAFANA, "")
+    messages = to_tell(point.name, found, before, at_ns=at_ns, repeat_ns=repeat_ns, grafana=grafana)
+    taken = [message for message in messages if point.takes(message)]
+    for outcome in deliver([point], taken):
+        if not outcome.is_whole:
+            say(f"{outcome.name} ({outcome.where}): {outcome.answer}")
+        if not outcome.is_sent:  # the next check tries again
+            return False
+        store.record("cost_events_log", [event_of(point.name, message, at_ns=at_ns) for message in taken])
+    return True
 
-    body = json.dumps(payload(found)).encode()
-    request = Request(address, data=body, headers={"Content-Type": "application/json"})  # noqa: S310 # http(s), see above
-    urlopen(request, timeout=_ANSWERS_WITHIN_S).close()  # noqa: S310 # likewise
+
+def _show(found: "Sequence[Firing]", form: Format) -> None:
+    grafana = os.environ.get(GRAFANA, "")
+    if form is Format.JSON:
+        told = [(firing, firing.message(grafana)) for firing in found]
+        print(
+            json.dumps(
+                [
+                    dict(message.details) | {"fingerprint": firing.fingerprint, "link": firing.link(grafana)}
+                    for firing, message in told
+                ]
+            )
+        )
+        return
+    messages = [(firing.rule.severity, firing.message(grafana)) for firing in found]
+    print("\n\n".join(f"[{severity}] {each.subject}\n{each.text}" for severity, each in messages) or "nothing is wrong")

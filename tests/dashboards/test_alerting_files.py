@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,29 +62,111 @@ class TestRule:
         assert rule["data"][-1]["model"]["conditions"] == [{"evaluator": {"type": "gt", "params": [0]}}]
         assert rule["noDataState"] == "OK"
 
-    def test_message_says_what_since_when_how_much_whose_and_how_to_stop_it(self, rule: Any) -> None:
+    def test_message_says_what_since_when_how_much_why_whose_and_how_to_stop_it(self, rule: Any) -> None:
         said = rule["annotations"]
-        for value in ("$values.A.Value", "$values.B.Value", "$values.C.Value", "$values.D.Value"):
-            assert value in said["description"]
+        values = ["$values.A.Value", "$values.D.Value"]
+        values += [] if rule["uid"] in WITHOUT_MONEY else ["$values.B.Value", "$values.C.Value"]
+        assert [value for value in values if value not in said["description"] + said["since"]] == []
+        for name, label in (("driver", "driver"), ("changed", "marker"), ("most_of_it", "offender")):
+            assert said[name] == f"{{{{ $labels.{label} }}}}"
         assert said["to_stop_it"]
-        assert "$labels.owner" in said["owner"]
+        assert rule["labels"]["escalate_to"] in said["for"]
         assert "$labels.runbook" in said["runbook_url"]
-        found = re.match(r"/d/([a-z-]+)\?", said["link"])
+        assert not [text for text in rule["labels"].values() if "$" in text]
+
+    def test_link_leads_to_a_dashboard_with_the_window_and_variables_that_it_has(self, rule: Any) -> None:
+        found = re.search(r"\}\}/d/([a-z-]+)\?from=.*\$values\.D\.Value \}\}000&to=now", rule["annotations"]["link"])
         assert found
         target = {board.json["uid"]: board for board in shown()}[found[1]]
         names = {each["name"] for each in target.json["templating"]["list"]}
-        assert set(re.findall(r"var-(\w+)=", said["link"])) <= names
+        assert set(re.findall(r"var-(\w+)=", rule["annotations"]["link"])) <= names
+
+    def test_who_is_told_first_and_who_next_stands_in_its_labels(self, rule: Any) -> None:
         assert rule["labels"]["escalate_to"] in ("owner", "lead", "sponsor", "platform")
-        assert not [text for text in rule["labels"].values() if "$" in text]
+        ladder = {"owner": "owner lead sponsor", "lead": "lead sponsor", "sponsor": "sponsor"}
+        wanted = ladder.get(rule["labels"]["escalate_to"], "")
+        assert " ".join(re.findall(r"\$labels\.(owner|lead|sponsor)", rule["annotations"]["for"])) == wanted
+
+
+WITHOUT_MONEY = {f"llmcost-{rule.name.replace('_', '-')}" for rule in RULES if rule.scope == "none"}
+
+
+def test_only_what_is_no_spend_tells_no_money() -> None:
+    names = ("unpriced-model", "silence", "collector-lag", "disk-full", "stale-rates")
+    assert {f"llmcost-{name}" for name in names} == WITHOUT_MONEY
 
 
 def test_contact_points_take_their_addresses_from_the_environment() -> None:
-    points = [loaded(f"contact-{kind}.yaml")["contactPoints"][0] for kind in ("slack", "pagerduty", "email", "webhook")]
-    assert [point["receivers"][0]["type"] for point in points] == ["slack", "pagerduty", "email", "webhook"]
-    settings = [value for point in points for value in point["receivers"][0]["settings"].values()]
+    points = [loaded(f"contact-{kind}.yaml")["contactPoints"][0] for kind in KINDS]
+    assert [point["receivers"][0]["type"] for point in points] == list(KINDS)
+    settings = [str(value) for point in points for value in point["receivers"][0]["settings"].values()]
     assert sum(value.startswith("$LLMCOST_") for value in settings) == 4
+    assert [value for value in settings if "$" in value and not re.fullmatch(r"\$LLMCOST_[A-Z_]+", value)] == []
 
 
-def test_no_file_replaces_the_users_notification_policies() -> None:
+def test_every_message_is_by_a_template_that_is_provisioned() -> None:
+    [template] = loaded("templates.yaml")["templates"]
+    defined = set(re.findall(r'\{\{ define "([a-z-]+)"', template["template"]))
+    used = {name for kind in KINDS for name in re.findall(r'template "([a-z-]+)"', str(loaded(f"contact-{kind}.yaml")))}
+    assert used == defined
+
+
+KINDS = ("slack", "pagerduty", "email", "webhook")
+
+
+def test_policies_send_what_is_critical_at_any_hour_and_ours_only() -> None:
+    [policy] = loaded("policy.yaml")["policies"]
+    [muted] = loaded("mute-times.yaml")["muteTimes"]
+    for route in policy["routes"]:
+        assert ["domain", "=", "llm-cost"] in route["object_matchers"]
+        is_critical = ["severity", "=", "critical"] in route["object_matchers"]
+        assert route.get("mute_time_intervals", []) == ([] if is_critical else [muted["name"]])
+        assert route["continue"] is True  # each of them is told, not the first alone
+    receivers = {route["receiver"] for route in policy["routes"]}
+    assert receivers == {loaded(f"contact-{kind}.yaml")["contactPoints"][0]["name"] for kind in KINDS}
+
+
+def gathered(tmp_path: Path, **environ: str) -> Path:
+    """Return what `start.sh` gathers for Grafana, which it starts with its own arguments."""
+    (tmp_path / "source").mkdir()
+    for name in ("alerting", "provisioning"):
+        (tmp_path / "source" / name).symlink_to(HERE.parent / name)
+    run = {"GF_PATHS_PROVISIONING": str(tmp_path / "out"), "LLMCOST_PROVISIONING": str(tmp_path / "source")}
+    given = {"PATH": os.environ["PATH"], "LLMCOST_GRAFANA_RUN": "/bin/echo"} | run | environ
+    done = subprocess.run(
+        ["sh", HERE.parent / "provisioning" / "start.sh", "--config=x"], env=given, capture_output=True, check=True
+    )
+    assert done.stdout == b"--config=x\n"
+    return tmp_path / "out"
+
+
+def test_grafana_is_given_only_contact_points_that_are_configured(tmp_path: Path) -> None:
+    out = gathered(tmp_path, LLMCOST_SLACK_URL="https://hooks.example.com/x", LLMCOST_EMAIL_TO="a@example.com")
+    assert {path.name for path in (out / "alerting").iterdir()} == {
+        "llmcost-rules.yaml",
+        "llmcost-templates.yaml",
+        "llmcost-mute-times.yaml",
+        "llmcost-contact-slack.yaml",
+        "llmcost-contact-email.yaml",
+    }
+    assert [path.name for path in (out / "datasources").iterdir()] == ["llmcost.yaml"]
+    assert [path.name for path in (out / "dashboards").iterdir()] == ["llmcost.yaml"]
+
+
+def test_policies_are_given_only_where_they_may_replace_others_and_name_only_what_is_there(tmp_path: Path) -> None:
+    configured = {"LLMCOST_SLACK_URL": "https://hooks.example.com/x", "LLMCOST_PAGERDUTY_KEY": "0" * 32}
+    out = gathered(tmp_path, LLMCOST_GRAFANA_POLICY="replace", **configured)
+    [policy] = yaml.safe_load((out / "alerting" / "llmcost-policy.yaml").read_text())["policies"]
+    assert [route["receiver"] for route in policy["routes"]] == ["llmcost-pagerduty", "llmcost-slack", "llmcost-slack"]
+
+
+def test_without_a_contact_point_no_policies_are_replaced(tmp_path: Path) -> None:
+    out = gathered(tmp_path, LLMCOST_GRAFANA_POLICY="replace")
+    assert not (out / "alerting" / "llmcost-policy.yaml").exists()
+
+
+def test_only_the_file_that_says_so_replaces_the_users_notification_policies() -> None:
     for path in HERE.glob("*.yaml"):
-        assert "policies" not in yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        assert ("policies" in yaml.safe_load(text)) == (path.name == "policy.yaml")
+        assert ("REPLACES the whole tree" in text) == (path.name == "policy.yaml")

@@ -117,6 +117,12 @@ def test_is_told_in_time(store: Store, name: str) -> None:
     assert row["value"] > 0
     assert row["since_s"] > 0
     assert row["so_far_usd"] >= 0
+    assert row["driver"]
+    assert row["offenders"]
+    assert len(row["offenders"]) <= 3
+    assert row["by_midnight_usd"] >= 0
+    if BY_NAME[name].scope not in ("none", "window"):
+        assert row["by_midnight_usd"] > 0
     if row["feature"] in ("search", "chat", "summarize"):
         assert row["owner"] in ("Grace", "Barbara", "Linus")
         assert row["runbook"].startswith("runbooks/")

@@ -49,3 +49,4 @@ def test_a_week_at_twice_the_usual_is_told(tmp_path_factory: pytest.TempPathFact
         [row] = firings(store, rule, midnight_ns() + HOUR_NS)
         assert row["value"] >= 2
         assert row["offender"] == "chat"
+        assert row["driver"] == "more calls"

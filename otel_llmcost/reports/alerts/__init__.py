@@ -29,6 +29,9 @@ class Rule:
         level: Who is told first: owner, lead or sponsor of the feature, or platform, who runs the store.
         stop: What stops it.
         every_s: How often it is looked for, in seconds.
+        scope: Whose day "by midnight" is: that of the feature, of the tenant or of all; window for that of a limit,
+            hour where the last hour is all that is known, none where it is not about money.
+        board: The dashboard that shows it.
     """
 
     name: str
@@ -37,6 +40,15 @@ class Rule:
     level: str
     stop: str
     every_s: int = 300
+    scope: str = "feature"
+    board: str = "feature"
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Return the columns that the dashboard takes as variables."""
+        return (
+            ("tenant",) if self.board == "customers" else ("feature",) if self.board in ("feature", "sessions") else ()
+        )
 
 
 _ROLL_BACK: Final = (
@@ -51,8 +63,16 @@ RULES: Final = (
         severity="warning",
         level="owner",
         stop="Nothing is stopped. Raise the limit in llmcost.yaml with a reason, or find out what drives it.",
+        scope="window",
     ),
-    Rule(name="limit_passed", title="A limit is passed", severity="critical", level="lead", stop=_ROLL_BACK),
+    Rule(
+        name="limit_passed",
+        title="A limit is passed",
+        severity="critical",
+        level="lead",
+        stop=_ROLL_BACK,
+        scope="window",
+    ),
     Rule(
         name="month_pace",
         title="The month will pass its plan",
@@ -60,6 +80,8 @@ RULES: Final = (
         level="sponsor",
         stop="Take the largest saving of the Savings page, or change the plan.",
         every_s=3600,
+        scope="all",
+        board="month",
     ),
     Rule(name="velocity", title="Money runs", severity="critical", level="owner", stop=_ROLL_BACK, every_s=60),
     Rule(
@@ -75,6 +97,7 @@ RULES: Final = (
         severity="warning",
         level="owner",
         stop="Bound the turns of a session, or its history.",
+        board="sessions",
     ),
     Rule(
         name="product_week",
@@ -83,6 +106,8 @@ RULES: Final = (
         level="sponsor",
         stop="The overview says which feature and why.",
         every_s=3600,
+        scope="all",
+        board="overview",
     ),
     Rule(name="prompt_growth", title="Prompts grew", severity="warning", level="owner", stop=_ROLL_BACK),
     Rule(
@@ -92,6 +117,7 @@ RULES: Final = (
         level="owner",
         stop="Bound the retries of that user action: answers that are rejected cost as much as good ones.",
         every_s=60,
+        board="sessions",
     ),
     Rule(name="model_drift", title="A dearer model took over", severity="warning", level="owner", stop=_ROLL_BACK),
     Rule(
@@ -100,6 +126,8 @@ RULES: Final = (
         severity="warning",
         level="platform",
         stop="Throttle that customer.",
+        scope="tenant",
+        board="customers",
     ),
     Rule(
         name="demo_account",
@@ -107,6 +135,8 @@ RULES: Final = (
         severity="warning",
         level="platform",
         stop="Throttle that account.",
+        scope="tenant",
+        board="customers",
     ),
     Rule(
         name="new_feature",
@@ -121,6 +151,8 @@ RULES: Final = (
         severity="critical",
         level="platform",
         stop="Revoke the key if nobody knows it.",
+        scope="hour",
+        board="trust",
     ),
     Rule(
         name="development_runaway",
@@ -128,6 +160,8 @@ RULES: Final = (
         severity="warning",
         level="platform",
         stop="Stop the job; give development a key with a limit of its own.",
+        scope="hour",
+        board="overview",
     ),
     Rule(
         name="unusable_answers",
@@ -140,7 +174,12 @@ RULES: Final = (
         name="cache_fall", title="The cache does not hit any more", severity="warning", level="owner", stop=_ROLL_BACK
     ),
     Rule(
-        name="unattributed_spend", title="Spend without a feature", severity="warning", level="platform", stop=_NAME_IT
+        name="unattributed_spend",
+        title="Spend without a feature",
+        severity="warning",
+        level="platform",
+        stop=_NAME_IT,
+        board="trust",
     ),
     Rule(
         name="unpriced_model",
@@ -148,6 +187,8 @@ RULES: Final = (
         severity="warning",
         level="platform",
         stop="`llmcost rates update`, or an overlay in llmcost.yaml; then `llmcost reprice`.",
+        scope="none",
+        board="trust",
     ),
     Rule(
         name="silence",
@@ -155,6 +196,8 @@ RULES: Final = (
         severity="warning",
         level="platform",
         stop="Run `llmcost doctor` where it runs: no calls, no instrumentation, or no way to the collector.",
+        scope="none",
+        board="trust",
     ),
     Rule(
         name="collector_lag",
@@ -162,6 +205,8 @@ RULES: Final = (
         severity="warning",
         level="platform",
         stop="Look at the collector's queue and at the store.",
+        scope="none",
+        board="trust",
     ),
     Rule(
         name="disk_full",
@@ -170,6 +215,8 @@ RULES: Final = (
         level="platform",
         stop="Shorten the retention in llmcost.yaml, or give it more disk.",
         every_s=600,
+        scope="none",
+        board="trust",
     ),
     Rule(
         name="stale_rates",
@@ -178,13 +225,32 @@ RULES: Final = (
         level="platform",
         stop="`llmcost rates update`; compare two tables with `llmcost rates diff`.",
         every_s=3600,
+        scope="none",
+        board="trust",
     ),
 )
 
 
+_REST: Final = "(24 - toHour($__toTime, 'UTC') - toMinute($__toTime, 'UTC') / 60)"
+_BY_MIDNIGHT: Final = {
+    "feature": f"ifNull(t.today_usd, 0) + ifNull(t.hour_usd, 0) * {_REST}",
+    "tenant": f"ifNull(t.today_usd, 0) + ifNull(t.hour_usd, 0) * {_REST}",
+    "all": f"f.usd + ifNull(t.today_usd, 0) + ifNull(t.hour_usd, 0) * {_REST}",
+    "window": f"f.usd + f.hour_usd * {_REST}",
+    "hour": f"f.usd * (1 + {_REST})",
+    "none": "0",
+}
+_WHOSE: Final = {"feature": ("s.feature", "f.feature"), "tenant": ("s.tenant", "f.tenant"), "all": ("''", "''")}
+
+
 def sql_of(rule: Rule) -> str:
     """Return the rule's SQL with the plugin's macros still in it; see `otel_llmcost.reports.grafana.expand`."""
-    return _included(_text_of("frame").replace("    {rule}", _indented(_text_of(rule.name), "    ")))
+    text = _text_of("frame").replace("    {rule}", _indented(_text_of(rule.name), "    "))
+    text = text.replace("{by_midnight}", _BY_MIDNIGHT[rule.scope])
+    if rule.scope in _WHOSE:
+        whose, of = _WHOSE[rule.scope]
+        text = text.replace("{pace}", _text_of("pace").replace("{whose}", whose).replace("{of}", of))
+    return _included(text.replace("{pace}\n", ""))
 
 
 def _included(text: str) -> str:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
+from otel_llmcost.notify import Message
+from otel_llmcost.notify.message import escaped
 from otel_llmcost.reports.alerts import RULES, Rule, sql_of
 from otel_llmcost.reports.grafana import Range, expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from otel_llmcost.store import Store
 
-_HOUR_MS = 3_600_000
+LADDER: Final = ("owner", "lead", "sponsor")
+"""Who is told, and who next where that does not help."""
+
+_HOUR_MS: Final = 3_600_000
+_BEFORE: Final = timedelta(hours=1)
+"""How much of the calm before it a link shows."""
+
+_DAY_OF: Final = {
+    "feature": "the feature's day comes to",
+    "tenant": "the customer's day comes to",
+    "all": "together with today",
+    "window": "the window comes to",
+    "hour": "at this pace",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,32 +56,83 @@ class Firing:
         return str(row["feature"] or row["tenant"] or row["environment"] or row["subject"])
 
     @property
-    def message(self) -> str:
-        """Return what, since when, how much, why, whose and how to stop it, in a few lines."""
+    def subject(self) -> str:
+        """Return what is wrong in one line."""
+        return f"{self.rule.title}: {self.about} ({self.row['subject']})"
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what names it for good: the same thing tomorrow is the same thing."""
+        named = "|".join(str(self.row[name]) for name in ("feature", "tenant", "environment", "subject"))
+        return hashlib.sha256(f"{self.rule.name}|{named}".encode()).hexdigest()[:32]
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Return whom to tell, and whom next: roles, each with the person whom the catalogue names."""
+        if self.rule.level not in LADDER:
+            return (self.rule.level,)
+        ladder = LADDER[LADDER.index(self.rule.level) :]
+        return tuple(f"{role} {self.row[role]}".strip() for role in ladder)
+
+    def link(self, grafana: str) -> str:
+        """Return where to look: the dashboard with the window set, or a command where there is no Grafana.
+
+        Args:
+            grafana: Its address; empty without one.
+        """
+        since = datetime.fromtimestamp(self.row["since_s"], UTC) - _BEFORE
+        until = datetime.fromtimestamp(self.at_ns // 10**9, UTC)
+        if not grafana:
+            window = f"--since {since:%Y-%m-%dT%H:%M:%SZ} --until {until:%Y-%m-%dT%H:%M:%SZ}"
+            return f"llmcost report --by feature,tenant,model,call_site {window}"
+        named = [(f"var-{name}", self.row[name]) for name in self.rule.variables if self.row[name]]
+        window = urlencode([("from", _ms(since)), ("to", _ms(until)), *named])
+        return f"{grafana.rstrip('/')}/d/llmcost-{self.rule.board}?{window}"
+
+    def lines(self, grafana: str = "") -> list[tuple[str, str]]:
+        """Return what, since when, how much, why, whose, where to look and how to stop it: headings and words."""
         row = self.row
-        since = datetime.fromtimestamp(row["since_s"], UTC).strftime("%Y-%m-%d %H:%M UTC")
-        why = ", ".join(str(row[name]) for name in ("driver", "marker", "offender") if row[name])
-        whose = " ".join(str(row[name]) for name in ("owner", "channel") if row[name])
-        money = f"${row['so_far_usd']:.2f} so far, ${row['by_midnight_usd']:.2f} by midnight (UTC)"
-        lines = [
-            f"{self.rule.title}: {self.about} ({row['subject']})",
-            f"{row['what']}; since {since}, {money}",
-            f"Why: {why}" if why else "",
-            f"Owner: {whose}" if whose else "",
-            f"Runbook: {row['runbook']}" if row["runbook"] else "",
-            f"To stop it: {self.rule.stop}",
+        told = [
+            ("", str(row["what"])),
+            ("Since", self._since_and_money()),
+            ("Driver", str(row["driver"])),
+            ("Changed", str(row["marker"])),
+            ("Most of it", ", ".join(row["offenders"])),
+            ("For", " then ".join(self.readers) + (f", in {row['channel']}" if row["channel"] else "")),
+            ("Runbook", str(row["runbook"])),
+            ("To stop it", self.rule.stop),
+            ("Look at", self.link(grafana)),
         ]
-        return "\n".join(line for line in lines if line)
+        return [(heading, words) for heading, words in told if words]
+
+    def message(self, grafana: str = "") -> Message:
+        """Return it as something to send.
+
+        Args:
+            grafana: Grafana's address; empty without one.
+        """
+        lines = self.lines(grafana)
+        return Message(
+            kind="alert",
+            subject=self.subject,
+            text="\n".join(f"{heading}: {words}" if heading else words for heading, words in lines),
+            mrkdwn="\n".join(
+                f"*{heading}* {escaped(words)}" if heading else escaped(words) for heading, words in lines
+            ),
+            severity=self.rule.severity,
+            key=self.fingerprint,
+            details={"rule": self.rule.name, "severity": self.rule.severity, "escalate_to": self.rule.level}
+            | {name: _told(value) for name, value in self.row.items()},
+        )
 
     def event(self) -> dict[str, object]:
         """Return it as a row of `cost_events`; one that is told again in the same hour is the same event."""
         row = self.row
-        identity = f"{self.rule.name}|{row['feature']}|{row['tenant']}|{row['environment']}|{row['subject']}"
         hour = self.at_ns // (_HOUR_MS * 10**6)
         return {
             "occurred_at": datetime.fromtimestamp(self.at_ns / 10**9, UTC),
             "kind": "anomaly",
-            "event_id": hashlib.sha256(f"{identity}|{hour}".encode()).hexdigest()[:32],
+            "event_id": hashlib.sha256(f"{self.fingerprint}|{hour}".encode()).hexdigest()[:32],
             "severity": self.rule.severity,
             "feature": row["feature"],
             "environment": row["environment"],
@@ -72,9 +140,21 @@ class Firing:
             "subject": self.rule.name,
             "became": row["what"],
             "actor": "llmcost check",
-            "reason": self.message.partition("\n")[0] + ": " + str(row["what"]),
-            "details": {"subject": str(row["subject"]), "offender": str(row["offender"])},
+            "reason": f"{self.subject}: {row['what']}",
+            "details": {
+                "fingerprint": self.fingerprint,
+                "subject": str(row["subject"]),
+                "escalate_to": self.rule.level,
+                "offender": str(row["offender"]),
+            },
         }
+
+    def _since_and_money(self) -> str:
+        since = datetime.fromtimestamp(self.row["since_s"], UTC).strftime("%Y-%m-%d %H:%M UTC")
+        if self.rule.scope == "none":
+            return since
+        so_far, by_midnight = self.row["so_far_usd"], self.row["by_midnight_usd"]
+        return f"{since}: ${so_far:,.2f} so far; {_DAY_OF[self.rule.scope]} ${by_midnight:,.2f} by midnight (UTC)"
 
 
 def check(store: Store, *, at_ns: int, rules: Iterable[Rule] = RULES) -> list[Firing]:
@@ -95,6 +175,10 @@ def check(store: Store, *, at_ns: int, rules: Iterable[Rule] = RULES) -> list[Fi
     return sorted(found, key=lambda firing: severities.index(firing.rule.severity))
 
 
-def payload(firings: Sequence[Firing]) -> dict[str, str]:
-    """Return what a webhook is sent: the messages as text, in the form that Slack and its likes take."""
-    return {"text": "\n\n".join(firing.message for firing in firings)}
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _told(value: object) -> object:
+    """Return a value as JSON can hold it: a ratio to nothing is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

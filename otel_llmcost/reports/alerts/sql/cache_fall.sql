@@ -9,8 +9,8 @@ SELECT
     n.usd AS usd,
     n.since AS since,
     concat(toString(round(100 * n.share)), ' % of input read from cache, usually ', toString(round(100 * o.share)), ' %') AS what,
-    'cache' AS driver,
-    n.offender AS offender
+    'fewer cache hits' AS driver,
+    n.offenders AS offenders
 FROM
 (
     SELECT
@@ -20,7 +20,7 @@ FROM
         toFloat64(ifNull(sum(c.effective_cost), 0)) AS usd,
         countIf(c.usage_quality != 'missing') AS calls,
         toDateTime(min(c.started_at), 'UTC') AS since,
-        topK(1)(concat(c.response_model, ' ', c.prompt_hash))[1] AS offender
+        topKWeighted(3)(concat(c.response_model, ' ', c.prompt_hash), toUInt64(1e6 * greatest(0, toFloat64(ifNull(c.effective_cost, 0))))) AS offenders
     FROM llm_calls AS c
     WHERE c.started_at > $__toTime - INTERVAL 2 HOUR
         AND c.started_at <= $__toTime

@@ -8,15 +8,15 @@ SELECT
     0 AS usd,
     l.since AS since,
     concat('calls arrive ', toString(round(l.lag / 60)), ' minutes after their end') AS what,
-    'collector' AS driver,
-    l.offender AS offender
+    'the way to the store' AS driver,
+    l.offenders AS offenders
 FROM
 (
     SELECT
         count() AS calls,
         quantileExact(0.95)(toUnixTimestamp(c.received_at) - toUnixTimestamp(c.started_at) - c.duration_ns / 1e9) AS lag,
         toDateTime(min(c.started_at), 'UTC') AS since,
-        topK(1)(toString(c.service_name))[1] AS offender
+        topK(3)(toString(c.service_name)) AS offenders
     FROM llm_calls AS c
     WHERE c.received_at > $__toTime - INTERVAL 15 MINUTE
         AND c.received_at <= $__toTime

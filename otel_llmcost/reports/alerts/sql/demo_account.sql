@@ -8,8 +8,8 @@ SELECT
     sum(c.usd) AS usd,
     toDateTime(toDate($__toTime, 'UTC'), 'UTC') AS since,
     concat('$', toDecimalString(sum(c.usd), 2), ' today') AS what,
-    '' AS driver,
-    topK(1)(c.feature)[1] AS offender
+    'a demo account' AS driver,
+    topKWeighted(3)(c.feature, toUInt64(1e6 * greatest(0, c.usd))) AS offenders
 FROM
 (
     SELECT

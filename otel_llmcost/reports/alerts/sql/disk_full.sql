@@ -9,7 +9,7 @@ SELECT
     $__toTime AS since,
     concat(formatReadableSize(d.free_space), ' of ', formatReadableSize(d.total_space), ' are free') AS what,
     'disk' AS driver,
-    d.path AS offender
+    [d.path] AS offenders
 FROM system.disks AS d
 WHERE d.total_space > 0
     AND d.free_space < 0.1 * d.total_space

@@ -10,13 +10,14 @@ SELECT
     toDateTime(toDate($__toTime, 'UTC'), 'UTC') AS since,
     concat('$', toDecimalString(t.usd, 2), ' today, usually $', toDecimalString(u.usd, 2), ' by this hour') AS what,
     if(t.usd / t.calls >= 1.5 * u.usd / u.calls, 'dearer calls', 'more calls') AS driver,
-    '' AS offender
+    t.offenders AS offenders
 FROM
 (
     SELECT
         s.feature AS feature,
         sum(s.usd) AS usd,
-        greatest(1, sum(s.calls)) AS calls
+        greatest(1, sum(s.calls)) AS calls,
+        topKWeighted(3)(concat(s.tenant, ' ', s.model), toUInt64(1e6 * greatest(0, s.usd))) AS offenders
     FROM
     (
         {include:today}

@@ -8,8 +8,9 @@ SELECT
     l.spent AS usd,
     toDateTime(l.first_day, 'UTC') AS since,
     concat('$', toDecimalString(l.spent, 2), ' of $', toDecimalString(l.warn, 2), ' for the ', l.window) AS what,
-    '' AS driver,
-    '' AS offender
+    if(empty(l.models), '', concat('mostly ', l.models[1])) AS driver,
+    l.features AS offenders,
+    l.hour_usd AS hour_usd
 FROM
 (
     {include:limits_reached}

@@ -9,7 +9,10 @@ SELECT
     l.warn AS warn,
     l.cap AS cap,
     multiIf(l.window = 'month', toStartOfMonth(toDate($__toTime, 'UTC')), l.window = 'week', toMonday(toDate($__toTime, 'UTC')), toDate($__toTime, 'UTC')) AS first_day,
-    sumIf(s.usd, s.day >= first_day) AS spent
+    sumIf(s.usd, s.day >= first_day) AS spent,
+    sumIf(s.usd, s.at > $__toTime - INTERVAL 1 HOUR) AS hour_usd,
+    topKWeightedIf(3)(s.feature, toUInt64(1e6 * greatest(0, s.usd)), s.day >= first_day) AS features,
+    topKWeightedIf(1)(s.model, toUInt64(1e6 * greatest(0, s.usd)), s.day >= first_day) AS models
 FROM
 (
     SELECT
@@ -71,10 +74,12 @@ FROM
 CROSS JOIN
 (
     SELECT
+        t.at AS at,
         toDate(t.at) AS day,
         toString(t.feature) AS feature,
         toString(t.team) AS team,
         toString(t.environment) AS environment,
+        toString(t.model) AS model,
         t.usd AS usd
     FROM
     (
@@ -82,10 +87,12 @@ CROSS JOIN
     ) AS t
     UNION ALL
     SELECT
+        toDateTime(d.day, 'UTC') AS at,
         d.day AS day,
         toString(d.feature) AS feature,
         toString(d.team) AS team,
         toString(d.environment) AS environment,
+        toString(d.response_model) AS model,
         toFloat64(ifNull(d.effective_cost, 0)) AS usd
     FROM spend_daily AS d
     WHERE d.day >= toStartOfMonth(toDate($__toTime, 'UTC')) - 6

@@ -9,8 +9,8 @@ SELECT
     n.usd AS usd,
     n.since AS since,
     concat('$', toDecimalString(n.a_call, 4), ' a call by ', n.model, ', usually $', toDecimalString(o.a_call, 4)) AS what,
-    'model' AS driver,
-    n.model AS offender
+    'another model' AS driver,
+    [n.model] AS offenders
 FROM
 (
     SELECT

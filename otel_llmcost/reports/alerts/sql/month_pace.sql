@@ -9,8 +9,8 @@ SELECT
     m.spent AS usd,
     toDateTime(m.first_day, 'UTC') AS since,
     concat('$', toDecimalString(m.projected, 2), ' by the end of the month against $', toDecimalString(m.plan, 2), '; at this pace the plan is used up on ', formatDateTime(m.today + toInt32(greatest(0, m.plan - m.spent) / m.a_day), '%Y-%m-%d')) AS what,
-    '' AS driver,
-    '' AS offender
+    if(empty(m.offenders), '', concat('mostly ', m.offenders[1])) AS driver,
+    m.offenders AS offenders
 FROM
 (
     SELECT
@@ -19,6 +19,7 @@ FROM
         toFloat64(ifNull(sumIf(d.effective_cost, d.day >= first_day AND d.day < today), 0)) AS spent,
         toFloat64(ifNull(sumIf(d.effective_cost, d.day >= today - 7 AND d.day < today), 0)) / 7 AS a_day,
         spent + a_day * toInt32(addMonths(first_day, 1) - today) AS projected,
+        topKWeightedIf(3)(toString(d.feature), toUInt64(1e6 * greatest(0, toFloat64(ifNull(d.effective_cost, 0)))), d.day >= today - 7) AS offenders,
         (
             SELECT toFloat64(sum(l.cap))
             FROM limits AS l

@@ -7,9 +7,9 @@ SELECT
     n.usd AS value,
     n.usd AS usd,
     n.since AS since,
-    concat('$', toDecimalString(n.usd, 2), ' since its first call') AS what,
-    concat(toString(n.calls), ' calls') AS driver,
-    n.offender AS offender
+    concat('$', toDecimalString(n.usd, 2), ' in ', toString(n.calls), ' calls since its first') AS what,
+    'a new feature' AS driver,
+    n.offenders AS offenders
 FROM
 (
     SELECT
@@ -17,7 +17,7 @@ FROM
         count() AS calls,
         toFloat64(ifNull(sum(c.effective_cost), 0)) AS usd,
         toDateTime(min(c.started_at), 'UTC') AS since,
-        topK(1)(toString(c.call_site))[1] AS offender
+        topKWeighted(3)(toString(c.call_site), toUInt64(1e6 * greatest(0, toFloat64(ifNull(c.effective_cost, 0))))) AS offenders
     FROM llm_calls AS c
     WHERE c.started_at > $__toTime - INTERVAL 1 DAY
         AND c.started_at <= $__toTime

@@ -11,7 +11,7 @@ SELECT
     n.since AS since,
     concat(toString(toInt64(n.tokens)), ' input tokens a call, usually ', toString(toInt64(o.tokens))) AS what,
     if(n.is_new, 'a new system prompt', 'longer requests') AS driver,
-    n.prompt AS offender
+    [n.prompt] AS offenders
 FROM
 (
     SELECT

@@ -11,7 +11,7 @@ SELECT
     toDateTime(min(r.first_at), 'UTC') AS since,
     concat(toString(count()), ' user actions, the longest of ', toString(max(r.calls)), ' calls') AS what,
     'calls a user action' AS driver,
-    argMax(concat(r.tenant, ' ', r.request_id), r.usd) AS offender
+    arrayMap(each -> each.2, arraySlice(arrayReverseSort(groupArray((r.usd, concat(r.tenant, ' ', r.request_id)))), 1, 3)) AS offenders
 FROM
 (
     SELECT

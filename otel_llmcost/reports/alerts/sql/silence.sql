@@ -9,7 +9,7 @@ SELECT
     ifNull(n.last_at, $__toTime - INTERVAL 30 MINUTE) AS since,
     concat('no call for 30 minutes, usually ', toString(round(u.calls))) AS what,
     'no calls' AS driver,
-    u.service AS offender
+    [u.service] AS offenders
 FROM
 (
     SELECT

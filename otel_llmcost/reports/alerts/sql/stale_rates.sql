@@ -10,7 +10,7 @@ SELECT
     $__toTime AS since,
     s.what AS what,
     'rates' AS driver,
-    s.offender AS offender
+    [s.offender] AS offenders
 FROM
 (
     SELECT

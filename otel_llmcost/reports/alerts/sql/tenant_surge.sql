@@ -7,9 +7,9 @@ SELECT
     c.usd / greatest(ifNull(u.usual, 0), 0.01) AS value,
     c.usd AS usd,
     c.since AS since,
-    concat('$', toDecimalString(c.usd, 2), ' in the last hour, usually $', toDecimalString(ifNull(u.usual, 0), 2)) AS what,
-    concat(toString(c.calls), ' calls') AS driver,
-    c.offender AS offender
+    concat('$', toDecimalString(c.usd, 2), ' in the last hour, usually $', toDecimalString(ifNull(u.usual, 0), 2), '; ', toString(c.calls), ' calls') AS what,
+    'one customer' AS driver,
+    c.offenders AS offenders
 FROM
 (
     SELECT
@@ -17,7 +17,7 @@ FROM
         toFloat64(ifNull(sum(l.effective_cost), 0)) AS usd,
         count() AS calls,
         toDateTime(min(l.started_at), 'UTC') AS since,
-        topK(1)(toString(l.feature))[1] AS offender
+        topKWeighted(3)(toString(l.feature), toUInt64(1e6 * greatest(0, toFloat64(ifNull(l.effective_cost, 0))))) AS offenders
     FROM llm_calls AS l
     WHERE l.started_at > $__toTime - INTERVAL 1 HOUR
         AND l.started_at <= $__toTime

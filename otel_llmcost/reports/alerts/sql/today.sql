@@ -3,6 +3,8 @@ SELECT
     h.feature AS feature,
     h.environment AS environment,
     h.team AS team,
+    h.tenant AS tenant,
+    h.response_model AS model,
     toDateTime(h.hour, 'UTC') AS at,
     toInt64(h.calls) AS calls,
     toFloat64(ifNull(h.effective_cost, 0)) AS usd
@@ -14,6 +16,8 @@ SELECT
     c.feature AS feature,
     c.environment AS environment,
     c.team AS team,
+    c.tenant AS tenant,
+    c.response_model AS model,
     toDateTime(c.started_at, 'UTC') AS at,
     toInt64(c.correction_id = '') AS calls,
     toFloat64(ifNull(c.effective_cost, 0)) AS usd

@@ -10,12 +10,12 @@ SELECT
     concat('$', toDecimalString(n.part, 2), ' of $', toDecimalString(n.whole, 2), ' today have no feature') AS what,
     'calls that nobody named' AS driver,
     (
-        SELECT topK(1)(toString(c.call_site))[1]
+        SELECT topKWeighted(3)(toString(c.call_site), toUInt64(1e6 * greatest(0, toFloat64(ifNull(c.effective_cost, 0)))))
         FROM llm_calls AS c
         WHERE c.started_at > $__toTime - INTERVAL 1 HOUR
             AND c.started_at <= $__toTime
             AND c.feature = ''
-    ) AS offender
+    ) AS offenders
 FROM
 (
     SELECT

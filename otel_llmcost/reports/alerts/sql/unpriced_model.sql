@@ -8,8 +8,8 @@ SELECT
     0 AS usd,
     n.since AS since,
     concat(toString(n.calls), ' calls of ', n.provider, '/', n.model, ' have no price, ', toString(n.tokens), ' tokens') AS what,
-    n.status AS driver,
-    n.offender AS offender
+    if(n.status = '', 'no rate', n.status) AS driver,
+    n.offenders AS offenders
 FROM
 (
     SELECT
@@ -19,7 +19,7 @@ FROM
         sum(c.input_tokens + c.output_tokens) AS tokens,
         toDateTime(min(c.started_at), 'UTC') AS since,
         topK(1)(toString(c.price_detail))[1] AS status,
-        topK(1)(toString(c.feature))[1] AS offender
+        topK(3)(toString(c.feature)) AS offenders
     FROM llm_calls AS c
     WHERE c.started_at > $__toTime - INTERVAL 1 HOUR
         AND c.started_at <= $__toTime

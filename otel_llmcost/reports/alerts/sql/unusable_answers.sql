@@ -10,7 +10,7 @@ SELECT
     n.since AS since,
     concat(toString(round(100 * n.share)), ' % of calls cut off or rejected, usually ', toString(round(100 * ifNull(o.share, 0))), ' %') AS what,
     n.driver AS driver,
-    n.offender AS offender
+    n.offenders AS offenders
 FROM
 (
     SELECT
@@ -20,7 +20,7 @@ FROM
         sumIf(b.usd, b.is_bad) AS usd,
         toDateTime(min(b.started_at), 'UTC') AS since,
         if(countIf(b.is_again) * 2 > bad, 'rejected answers', 'truncated answers') AS driver,
-        topK(1)(b.why)[1] AS offender
+        topKIf(3)(b.why, b.is_bad) AS offenders
     FROM
     (
         SELECT

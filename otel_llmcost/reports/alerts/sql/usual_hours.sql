@@ -2,7 +2,8 @@
 -- weeks.
 SELECT
     h.feature AS feature,
-    toFloat64(ifNull(sum(h.effective_cost), 0)) / 12 AS usual
+    toFloat64(ifNull(sum(h.effective_cost), 0)) / 12 AS usual,
+    greatest(1, sum(h.calls)) / 12 AS calls
 FROM spend_hourly AS h
 WHERE h.hour >= toStartOfHour($__toTime) - INTERVAL 673 HOUR
     AND h.hour < toStartOfHour($__toTime) - INTERVAL 1 HOUR

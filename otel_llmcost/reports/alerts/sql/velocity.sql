@@ -8,9 +8,9 @@ SELECT
     greatest(c.minutes * 12, c.hour) / greatest(ifNull(u.usual, 0), 0.01) AS value,
     c.hour AS usd,
     c.since AS since,
-    concat('$', toDecimalString(c.minutes * 12, 2), ' an hour over five minutes, $', toDecimalString(c.hour, 2), ' in the last hour, usually $', toDecimalString(ifNull(u.usual, 0), 2)) AS what,
-    concat(toString(c.calls), ' calls in the last hour') AS driver,
-    c.offender AS offender
+    concat('$', toDecimalString(c.minutes * 12, 2), ' an hour over five minutes, $', toDecimalString(c.hour, 2), ' in the last hour by ', toString(c.calls), ' calls, usually $', toDecimalString(ifNull(u.usual, 0), 2)) AS what,
+    if(c.hour / c.calls >= 1.5 * u.usual / u.calls, 'dearer calls', 'more calls') AS driver,
+    c.offenders AS offenders
 FROM
 (
     SELECT
@@ -19,7 +19,7 @@ FROM
         toFloat64(ifNull(sum(l.effective_cost), 0)) AS hour,
         count() AS calls,
         toDateTime(min(l.started_at), 'UTC') AS since,
-        topK(1)(concat(l.tenant, ' ', l.call_site))[1] AS offender
+        topKWeighted(3)(concat(l.tenant, ' ', l.call_site), toUInt64(1e6 * greatest(0, toFloat64(ifNull(l.effective_cost, 0))))) AS offenders
     FROM llm_calls AS l
     WHERE l.started_at > $__toTime - INTERVAL 1 HOUR
         AND l.started_at <= $__toTime
