@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def test_says_what_is_wrong_sends_it_once_and_keeps_it(
     assert "calls of openai/novel-1 have no price" in said
     assert "Most of it: search" in said
     assert "To stop it: `llmcost rates update`" in said
-    assert "Look at: llmcost report --by feature,tenant,model,call_site --since 20" in said
+    assert "Look at: llmcost dashboard trust --from 20" in said
     [hook] = inbox.bodies("/hook")
     assert hook["text"].splitlines()[0] in said
     assert len(inbox.bodies(SLACK_PATH)) == 1
@@ -132,6 +133,17 @@ def firing(feature: str, at_ns: int) -> Firing:
         "marker": "release 2.4.0 of 2026-11-20 10:00",
     }
     return Firing(rule=RULE, at_ns=at_ns, row=row)
+
+
+def test_without_grafana_a_message_names_the_command_that_shows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = firing("search & find", 1_790_000_000 * 10**9).link("")
+    said = "--from 2026-09-21T13:03:20Z --to 2026-09-21T14:13:20Z --feature 'search & find'"
+    assert command == f"llmcost dashboard feature {said}"
+    place = ["--dsn", f"chdb://{tmp_path}/store", "--data-dir", str(tmp_path), "--out", str(tmp_path / "page.html")]
+    assert run([*shlex.split(command)[1:], *place]) == 0
+    assert "Feature" in capsys.readouterr().out
 
 
 def test_a_message_says_all_of_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -82,11 +83,13 @@ class Firing:
         """
         since = datetime.fromtimestamp(self.row["since_s"], UTC) - _BEFORE
         until = datetime.fromtimestamp(self.at_ns // 10**9, UTC)
+        named = [(name, str(self.row[name])) for name in self.rule.variables if self.row[name]]
         if not grafana:
-            window = f"--since {since:%Y-%m-%dT%H:%M:%SZ} --until {until:%Y-%m-%dT%H:%M:%SZ}"
-            return f"llmcost report --by feature,tenant,model,call_site {window}"
-        named = [(f"var-{name}", self.row[name]) for name in self.rule.variables if self.row[name]]
-        window = urlencode([("from", _ms(since)), ("to", _ms(until)), *named])
+            options = [("from", f"{since:%Y-%m-%dT%H:%M:%SZ}"), ("to", f"{until:%Y-%m-%dT%H:%M:%SZ}"), *named]
+            words = (f"--{name} {shlex.quote(value)}" for name, value in options)
+            return f"llmcost dashboard {self.rule.board} {' '.join(words)}"
+        variables = [(f"var-{name}", value) for name, value in named]
+        window = urlencode([("from", _ms(since)), ("to", _ms(until)), *variables])
         return f"{grafana.rstrip('/')}/d/llmcost-{self.rule.board}?{window}"
 
     def lines(self, grafana: str = "") -> list[tuple[str, str]]:
