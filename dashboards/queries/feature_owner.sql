@@ -4,10 +4,10 @@ WITH
     {include:owners}
 SELECT
     if(u.feature = '', '(unattributed)', u.feature) AS feature,
-    o.owner AS owner,
-    o.channel AS channel,
-    o.runbook AS runbook,
-    o.expected_calls AS expected_calls,
+    nullIf(o.owner, '') AS owner,
+    nullIf(o.channel, '') AS channel,
+    nullIf(o.runbook, '') AS runbook,
+    nullIf(o.expected_calls, 0) AS expected_calls,
     concat('roll back ', u.service, if(u.version = '', '', concat(' ', u.version)), if(u.credential = '', '', concat(', or revoke the key ', u.credential))) AS to_stop_it
 FROM
 (
@@ -28,4 +28,3 @@ ORDER BY
     u.usd DESC NULLS LAST,
     feature
 LIMIT 20
-SETTINGS join_use_nulls = 1

@@ -7,8 +7,8 @@ WITH
     (
         SELECT
             l.feature AS feature,
-            toFloat64(min(l.warn)) AS warn,
-            toFloat64(min(l.cap)) AS cap
+            toNullable(toFloat64(min(l.warn))) AS warn,
+            toNullable(toFloat64(min(l.cap))) AS cap
         FROM limits AS l
         WHERE l.window = 'day'
             AND l.per = ''
@@ -58,4 +58,3 @@ LEFT JOIN caps AS c ON c.feature = s.feature
 ORDER BY
     yesterday_usd DESC,
     feature
-SETTINGS join_use_nulls = 1

@@ -9,7 +9,7 @@ SELECT
     if(r.tenant = '', '(no tenant)', r.tenant) AS tenant,
     r.calls AS calls,
     r.distinct_requests AS distinct_calls,
-    o.expected_calls AS expected_calls,
+    nullIf(o.expected_calls, 0) AS expected_calls,
     toFloat64(r.effective_cost) AS usd,
     arrayStringConcat(r.attempt_reasons, ', ') AS reasons,
     r.request_id AS request_id
@@ -23,4 +23,3 @@ ORDER BY
     usd DESC NULLS LAST,
     started
 LIMIT 20
-SETTINGS join_use_nulls = 1

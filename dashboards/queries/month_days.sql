@@ -39,4 +39,3 @@ FROM
 LEFT JOIN spent AS s ON s.day = days.day
 WHERE (SELECT count() FROM spent) > 0
 ORDER BY time
-SETTINGS join_use_nulls = 1

@@ -18,9 +18,9 @@ WITH
     (
         SELECT
             s.feature AS feature,
-            toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC'))) AS p50,
-            toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC'))) AS p95,
-            toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC'))) AS p95_before
+            toNullable(toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p50,
+            toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p95,
+            toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC')))) AS p95_before
         FROM session_spend AS s
         WHERE s.last_started_at >= toDateTime(week - 7, 'UTC')
             AND s.last_started_at < toDateTime(week + 7, 'UTC')
@@ -54,4 +54,3 @@ LEFT JOIN events AS e ON e.feature = s.feature
 ORDER BY
     spend_usd DESC,
     feature
-SETTINGS join_use_nulls = 1

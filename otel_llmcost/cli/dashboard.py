@@ -27,7 +27,7 @@ def dashboard(
     ] = "",
     out: Annotated[
         str, typer.Option("--out", "-o", help="The file to write; `-` writes to the terminal.")
-    ] = "llmcost.html",
+    ] = "llm-cost.html",
     since: Annotated[str, typer.Option("--from", help="7d, a date, a time.", show_default="each dashboard's own")] = "",
     until: Annotated[str, typer.Option("--to", help="The end, likewise; an earlier day shows that day.")] = "now",
     environment: Annotated[

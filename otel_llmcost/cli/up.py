@@ -25,38 +25,55 @@ if TYPE_CHECKING:
     from otel_llmcost.cli.up_view import View
 
 
+PAGES_PORT: Final = 4321
+
+
 def up(
     interval: Annotated[float, typer.Option("--interval", min=0.1, max=3600, help="Seconds between two looks.")] = 2.0,
+    pages_port: Annotated[
+        int, typer.Option("--pages-port", min=0, max=65_535, help="Where the dashboards are; 0 is a free port.")
+    ] = PAGES_PORT,
     timezone: Timezone = "UTC",
     dsn: Dsn = "",
     data_dir: DataDir = None,
 ) -> None:
     """Take in what applications spool or send over OTLP, price it and show today's spend, until Ctrl-C or SIGTERM.
 
-    As long as it runs it owns the embedded store; other commands ask it.
+    As long as it runs it owns the embedded store; other commands ask it. The dashboards are pages on this machine.
     """
     from llmcost_collector.service import Collector, read_setup
 
-    from otel_llmcost.cli.opened import opened, pricer_of
+    from otel_llmcost.cli.opened import connected, opened, pricer_of
     from otel_llmcost.cli.tables import console
     from otel_llmcost.cli.up_view import Lines, Screen
     from otel_llmcost.cli.when import zone_of
+    from otel_llmcost.pages.server import Pages, serving
 
     zone_of(timezone)
     place, out = data_dir_of(data_dir), console()
     setup, pricer = read_setup(os.environ, place, dsn), pricer_of(place)
     stop = Stop()
     view_of = Screen if out.is_terminal else Lines
-    with _told_by_say(), opened(dsn, place, pricer, must_own=True) as store:
+    with _told_by_say(), opened(dsn, place, pricer, must_own=True) as store, connected(dsn, place) as read_only:
+        read_only.forbid_writes()
         collector = Collector(_on_free_ports(setup), store)
         collector.start()
         try:
-            with view_of(out, store, place / "spool", timezone) as view:
-                view.show(0)
-                _watch(collector, stop, interval, view)
+            with serving(Pages(read_only), pages_port) as pages:
+                _say_other_port(pages, pages_port)
+                with view_of(out, store, place / "spool", timezone, pages) as view:
+                    view.show(0)
+                    _watch(collector, stop, interval, view)
         finally:
             collector.stop()
     out.print("stopped; what applications spool meanwhile waits for the next run")
+
+
+def _say_other_port(pages: str, wanted: int) -> None:
+    from otel_llmcost.cli.exits import say
+
+    if wanted and not pages.endswith(f":{wanted}/"):
+        say(f"port {wanted} is taken by another program, so the pages are at {pages}; --pages-port chooses one")
 
 
 def _watch(collector: "Collector", stop: "Stop", interval_s: float, view: "View") -> None:

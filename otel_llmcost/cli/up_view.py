@@ -37,8 +37,9 @@ class View(Protocol):
 class _Shown:
     """What both views know."""
 
-    def __init__(self, console: Console, store: Store, spool: Path, timezone: str) -> None:
+    def __init__(self, console: Console, store: Store, spool: Path, timezone: str, pages: str) -> None:
         self._console, self._store, self._spool, self._timezone = console, store, spool, timezone
+        self._pages = pages
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +76,7 @@ class Screen(_Shown):
         group = Group(
             Text(f"llmcost up · {self._now()} {self._timezone} · {self._store.location}", style="bold"),
             Text(state, style="dim"),
+            Text(f"dashboards at {self._pages}", style="dim"),
             report_table(today, width=self._console.width, title="Today"),
             *(Text(line, style="dim") for line in footer(today.coverage)),
             Text("\nNewest calls", style="bold"),
@@ -84,7 +86,7 @@ class Screen(_Shown):
 
 
 class Lines(_Shown):
-    """A plain line whenever calls came in."""
+    """A plain line whenever calls came in; the first one says where the dashboards are."""
 
     _told = -1
 
@@ -92,8 +94,9 @@ class Lines(_Shown):
         """Write a line, if there is something new."""
         if calls == self._told:
             return
+        where = "" if self._told >= 0 else f"; dashboards at {self._pages}"
         self._told = calls
         total = self._today().coverage.total
         spent = f"today {money(total.list_cost)} in {count(total.calls)} calls, {count(total.unpriced_calls)} unpriced"
-        sys.stdout.write(f"{self._now()} {self._spool}: {count(calls)} calls in so far; {spent}\n")
+        sys.stdout.write(f"{self._now()} {self._spool}: {count(calls)} calls in so far; {spent}{where}\n")
         sys.stdout.flush()

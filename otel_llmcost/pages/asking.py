@@ -30,6 +30,9 @@ _AT_ONCE: Final = 2
 
 _HOUR_S: Final = 3600
 
+MAX_KEPT: Final = 256
+"""How many answers are kept: those of some looks at every dashboard."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
@@ -129,9 +132,9 @@ class Asker:
             answer = self.store.query(sql)
         except StoreRefusedError as error:
             answer = Fault(str(error))
-        for old in [key for key, (at_s, _) in tuple(self._kept.items()) if now_s - at_s >= self.keep_s]:
-            self._kept.pop(old, None)
         self._kept[sql] = now_s, answer
+        for old in tuple(self._kept)[:-MAX_KEPT]:
+            self._kept.pop(old, None)
         return answer
 
     def ask_all(self, questions: Iterable[str]) -> list[Rows | Fault]:

@@ -66,8 +66,8 @@ def llmcost(*arguments: str, data_dir: Path, stdin: str = "", **said: str) -> An
 
 
 @contextmanager
-def running(*arguments: str, data_dir: Path) -> Iterator[subprocess.Popen[str]]:
-    """Run a command that goes on until it is told to stop; whatever happens, it does not outlive the block."""
+def running(*arguments: str, data_dir: Path, for_s: int = 60) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that goes on until it is told to stop; it outlives neither the block nor its seconds."""
     with subprocess.Popen(
         [LLMCOST, *arguments],
         env=environment(data_dir),
@@ -75,7 +75,7 @@ def running(*arguments: str, data_dir: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        stopper = threading.Timer(60, process.kill)
+        stopper = threading.Timer(for_s, process.kill)
         stopper.start()
         try:
             yield process

@@ -323,6 +323,24 @@
     show();
   }
 
+  // --- of several values: all, or some of them ---
+
+  document.querySelectorAll(".choose fieldset").forEach((set) => {
+    const boxes = [...set.querySelectorAll("input")], isAll = (box) => box.value === "$__all";
+    set.addEventListener("change", ({ target }) => {
+      if (!target.checked) return;
+      boxes.filter((box) => box !== target && (isAll(target) || isAll(box))).forEach((box) => { box.checked = false; });
+    });
+  });
+  document.querySelectorAll(".choose details").forEach((details) => {
+    details.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      details.open = false;
+      details.querySelector("summary").focus();
+    });
+    addEventListener("click", (event) => { if (!details.contains(event.target)) details.open = false; });
+  });
+
   // --- tables that sort by a column ---
 
   document.querySelectorAll("table.sortable").forEach((table) => {
