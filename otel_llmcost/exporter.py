@@ -84,7 +84,8 @@ class LLMCostExporter(SpanExporter):
         from otel_llmcost.store import connect
 
         if self._store is None:
-            self._store = connect(os.environ.get("LLMCOST_DSN") or default_dsn(default_data_dir(os.environ)))
+            dsn = os.environ.get("LLMCOST_DSN") or default_dsn(default_data_dir(os.environ))
+            self._store = connect(dsn, cluster=os.environ.get("LLMCOST_CLUSTER", ""))
             self._store.migrate()
         return self._store
 

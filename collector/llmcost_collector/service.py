@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("llmcost_collector")
 
+CLUSTER_VARIABLE: Final = "LLMCOST_CLUSTER"
+
 _MEASURED_EVERY_S: Final = 1.0
 _OWNERS_EVERY_S: Final = 60.0
 """How soon what was loaded into the ledger's catalogue holds for calls that are taken in."""
@@ -103,7 +105,7 @@ def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Set
         faults += error.faults
     dsn = dsn or environ.get("LLMCOST_DSN") or default_dsn(data_dir)
     try:
-        parse(dsn)
+        parse(dsn, environ.get(CLUSTER_VARIABLE, ""))
     except LLMCostError as error:
         faults.append(str(error))
     if faults:
@@ -231,7 +233,8 @@ class Collector:
     def _store(self) -> Store:
         if self._given is not None:
             return self._given
-        store = connect(self._setup.dsn, on_refused=self._keep_refused)
+        cluster = self._setup.environ.get(CLUSTER_VARIABLE, "")
+        store = connect(self._setup.dsn, cluster=cluster, on_refused=self._keep_refused)
         try:
             store.migrate()
         except BaseException:

@@ -51,7 +51,7 @@ def backfill(
     pricer = pricer_of(place)
     with ExitStack() as stack:
         store = stack.enter_context(opened(dsn, place))
-        asked = stack.enter_context(connected(source_dsn, place)) if source_dsn else store
+        asked = stack.enter_context(connected(source_dsn, place, cluster="")) if source_dsn else store
         parts = _parts(kind, source, asked)
         progress = Progress(place / "backfill", f"{kind} {source_dsn} {source} into {store.location}")
         if from_start:

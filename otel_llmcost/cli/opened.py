@@ -22,6 +22,7 @@ _NAMED_FAULTS: Final = 5
 
 QUERY_VARIABLE: Final = "LLMCOST_QUERY_ENDPOINT"
 TOKEN_VARIABLE: Final = "LLMCOST_TOKEN"
+CLUSTER_VARIABLE: Final = "LLMCOST_CLUSTER"
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: 
 
     if not must_own and (owner := asked_elsewhere(dsn, data_dir)):
         load_config(os.environ, data_dir)
-        with connected(owner, data_dir) as store:
+        with connected(owner, data_dir, cluster="") as store:
             store.forbid_writes()
             yield store
         return
@@ -114,14 +115,24 @@ def pricer_of(data_dir: Path, rates: Path | None = None) -> Pricer:
 
 
 @contextmanager
-def connected(dsn: str, data_dir: Path) -> Iterator[Store]:
-    """Give the store as it is; rows that it refuses are kept in `refused.jsonl` of the data directory."""
+def connected(dsn: str, data_dir: Path, *, cluster: str | None = None) -> Iterator[Store]:
+    """Give the store as it is; rows that it refuses are kept in `refused.jsonl` of the data directory.
+
+    Args:
+        dsn: Where it is; empty for the embedded store of the data directory.
+        data_dir: The data directory.
+        cluster: The cluster that it is spread over; None for that of `LLMCOST_CLUSTER`.
+    """
     from otel_llmcost.drain import keep_refused
     from otel_llmcost.exporter import default_dsn
     from otel_llmcost.store import connect
 
     with SlowProgress("opening the store"):
-        store = connect(dsn or default_dsn(data_dir), on_refused=lambda rows: say(keep_refused(rows, data_dir)))
+        store = connect(
+            dsn or default_dsn(data_dir),
+            cluster=os.environ.get(CLUSTER_VARIABLE, "") if cluster is None else cluster,
+            on_refused=lambda rows: say(keep_refused(rows, data_dir)),
+        )
     with store:
         yield store
 

@@ -39,7 +39,7 @@ def check_store(dsn: str, data_dir: Path) -> Iterator[Finding]:
         yield Finding("store", State.NOTE, fact, "stop that process to see the shares")
         return
     try:
-        with connected(owner_dsn or dsn, data_dir) as store:
+        with connected(owner_dsn or dsn, data_dir, cluster="" if owner_dsn else None) as store:
             yield from _answers_of(store)
     except LLMCostError as error:
         yield Finding("store", State.FIX, str(error), "see docs/cli.md, section Stores")

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Final, Self
 
@@ -22,8 +23,9 @@ from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import owner as _owner
 from otel_llmcost.store import settle as _settle
 from otel_llmcost.store import writer as _writer
+from otel_llmcost.store.cluster import SHARDED_BY, roles_of_asked
 from otel_llmcost.store.corrections import Correction
-from otel_llmcost.store.engine import Engine
+from otel_llmcost.store.engine import Engine, shard_database
 from otel_llmcost.store.erasing import Erased
 from otel_llmcost.store.migrate import Migration
 from otel_llmcost.store.reader import Answered, Question, Reader
@@ -104,21 +106,32 @@ class Store:
         self.refused: Counter[str] = Counter()
         self._engine, self._clock_ns, self._on_refused = engine, clock_ns, on_refused
         self._layout = _migrate.Layout(
-            database=engine.database, embedded=engine.embedded, retention_days=retention_days
+            database=shard_database(engine.database) if engine.cluster else engine.database,
+            embedded=engine.embedded,
+            retention_days=retention_days,
+            cluster=engine.cluster,
+            asked=engine.database if engine.cluster else "",
         )
+
+    @cached_property
+    def _tables(self) -> Engine:
+        """What the tables themselves are reached by: the same engine, or in a cluster another connection."""
+        return self._engine.of_shard() if self._engine.cluster else self._engine
 
     def plan(self) -> tuple[Migration, ...]:
         """Return the migrations that this database has not had, with the SQL that each would run."""
-        return _migrate.pending(self._engine, _migrate.load(self._layout))
+        return _migrate.pending(self._tables, _migrate.load(self._layout))
 
     def roles(self) -> str:
         """Return the SQL that gives writers, readers and operators of this database their rights."""
         text = (resources.files(__package__) / "sql" / "roles.sql").read_text(encoding="utf-8")
-        return text.replace("{database}", self._layout.database)
+        on_cluster = f" ON CLUSTER '{self._engine.cluster}'" if self._engine.cluster else ""
+        text = text.replace(" {on_cluster}", on_cluster).replace("{database}", self._layout.database)
+        return text + roles_of_asked(self._engine.database, on_cluster) if on_cluster else text
 
     def migrate(self) -> tuple[Migration, ...]:
         """Bring the schema up to date and return what was applied. Safe to run again at any time."""
-        return _migrate.migrate(self._engine, self._layout, _migrate.load(self._layout))
+        return _migrate.migrate(self._tables, self._layout, _migrate.load(self._layout))
 
     def write(self, calls: Sequence[PricedCall]) -> int:
         """Write calls and return how many the store took; a call that it already has counts as taken.
@@ -165,15 +178,19 @@ class Store:
 
     def record(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Append rows, all of the same columns, to a table of what was decided: the catalogue, events, months."""
-        if rows:
-            columns = {name: [row[name] for row in rows] for name in rows[0]}
+        if not rows:
+            return
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        if table in SHARDED_BY:
             self._engine.insert(table, columns, {"async_insert": 0})
+        else:
+            self._engine.insert_everywhere(table, columns)
 
     def touch(self, hours_ns: Iterable[int]) -> None:
         """Have the hours that begin at these Unix nanoseconds derived anew, however they are now."""
         hours = [datetime.fromtimestamp(hour // 10**9, UTC) for hour in sorted(set(hours_ns))]
         if hours:
-            self._engine.change(_TOUCH, {"hours": hours})
+            self._engine.change_everywhere(_TOUCH, {"hours": hours})
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> Rows:
         """Return the rows of a query.
@@ -208,6 +225,8 @@ class Store:
 
     def close(self) -> None:
         """End the connection; an embedded store gives up its directory."""
+        if (tables := vars(self).get("_tables")) is not None and tables is not self._engine:
+            tables.close()
         self._engine.close()
 
     def __enter__(self) -> Self:
@@ -230,6 +249,7 @@ def asked_at(dsn: str) -> str:
 def connect(
     dsn: str,
     *,
+    cluster: str = "",
     retention_days: int = DEFAULT_RETENTION_DAYS,
     clock_ns: Callable[[], int] = time.time_ns,
     on_refused: Callable[[Sequence[Refused]], None] | None = None,
@@ -239,12 +259,13 @@ def connect(
     Args:
         dsn: `chdb:///absolute/directory`, `chdb://memory`, `clickhouse://user:password@host:8123/database`, or
             `clickhouses://` for TLS.
+        cluster: The cluster over which the store is spread, by the name that the server has for it; empty for none.
         retention_days: Days for which calls are kept, at least 1; older ones are refused.
         clock_ns: Tells the present in Unix nanoseconds.
         on_refused: Called after a write with the rows that were set aside.
 
     Raises:
-        ConfigError: The DSN or the retention cannot be used.
+        ConfigError: The DSN, the cluster or the retention cannot be used.
         StoreUnreachableError: Nobody answers there.
         StoreRefusedError: The server does not let us in.
         StoreError: The embedded directory is in use, unwritable or damaged.
@@ -252,7 +273,7 @@ def connect(
     if retention_days < 1:
         msg = f"retention_days is {retention_days}; give at least 1"
         raise ConfigError(msg)
-    target = _dsn.parse(dsn)
+    target = _dsn.parse(dsn, cluster)
     return Store(
         Engine(target),
         location=str(target),

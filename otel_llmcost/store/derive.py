@@ -35,7 +35,7 @@ _STILL_DUE: Final = "SELECT count() FROM {rollup}_due WHERE derived_at < {{began
 _AGO: Final = (
     "SELECT dateDiff('microsecond', max(l.derived_at), now64(6, 'UTC')) FROM {rollup}_log AS l WHERE l.is_mark"
 )
-_ONE_BLOCK: Final = {
+_ONE_BLOCK: Final[dict[str, object]] = {
     # One block of a derivation, so that an hour becomes visible whole or not at all. As in migration 0006.
     "min_insert_block_size_rows": 1_000_000_000_000,
     "min_insert_block_size_bytes": 0,
@@ -44,6 +44,10 @@ _ONE_BLOCK: Final = {
     # The rows of an hour and the mark that it was derived have to come from the same state.
     "enable_shared_storage_snapshot_in_query": 1,
     "join_use_nulls": 0,
+}
+_ON_EACH_SHARD: Final[dict[str, object]] = {
+    # Every shard derives what it holds itself; no row of a derivation is sent anywhere.
+    "parallel_distributed_insert_select": 2,
 }
 
 
@@ -59,7 +63,7 @@ def derive(engine: Engine) -> None:
         for _ in range(MAX_RUNS):
             if not engine.query(still_due, {"began": began}).result_rows[0][0]:
                 break
-            engine.command(_DERIVE.format(rollup=rollup), _ONE_BLOCK)
+            engine.command(_DERIVE.format(rollup=rollup), _ONE_BLOCK | (_ON_EACH_SHARD if engine.cluster else {}))
         else:
             msg = f"{rollup} is behind after {MAX_RUNS} derivations; look at the server's clock"
             raise StoreError(msg)

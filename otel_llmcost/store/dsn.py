@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -15,6 +16,7 @@ DEFAULT_DATABASE: Final = "llmcost"
 MEMORY: Final = ":memory:"
 
 _SHAPES: Final = "chdb:///absolute/directory, clickhouse://user:password@host:8123/database or clickhouses://… for TLS"
+_CLUSTER: Final = re.compile(r"[A-Za-z0-9_-]+")
 _NATIVE_PORTS: Final = {9000: 8123, 9440: 8443}
 
 
@@ -41,6 +43,7 @@ class Server:
 
     Attributes:
         options: `connect_timeout`, `send_receive_timeout` (seconds), `verify` and `ca_cert`, where the DSN says them.
+        cluster: The name under which the server knows the shards of this store; empty where it has none.
     """
 
     host: str
@@ -50,14 +53,15 @@ class Server:
     database: str
     secure: bool
     options: tuple[tuple[str, int | bool | str], ...] = ()
+    cluster: str = ""
 
     def __str__(self) -> str:
         """Return the DSN as it may be shown: without the password."""
         return f"clickhouse{'s' if self.secure else ''}://{self.username}@{self.host}:{self.port}/{self.database}"
 
 
-def parse(dsn: str) -> Embedded | Server:
-    """Return what a DSN says.
+def parse(dsn: str, cluster: str = "") -> Embedded | Server:
+    """Return what a DSN says, of a store that is spread over a cluster or not.
 
     Raises:
         ConfigError: It cannot be used. The message names the part and the fix, and never the password.
@@ -68,10 +72,15 @@ def parse(dsn: str) -> Embedded | Server:
     except ValueError as exc:
         msg = f"DSN: the host or port cannot be read ({exc}); write {_SHAPES}"
         raise ConfigError(msg) from exc
+    if cluster and (parts.scheme == "chdb" or not _CLUSTER.fullmatch(cluster)):
+        msg = (
+            f"LLMCOST_CLUSTER is {cluster!r}: name one that the server of LLMCOST_DSN has, in letters, digits, _ and -"
+        )
+        raise ConfigError(msg)
     if parts.scheme == "chdb":
         return _embedded(parts)
     if parts.scheme in ("clickhouse", "clickhouses"):
-        return _server(parts, port)
+        return _server(parts, port, cluster)
     said = f"scheme {parts.scheme!r} is not known" if parts.scheme else "it has no scheme"
     msg = f"DSN: {said}; write {_SHAPES}"
     raise ConfigError(msg)
@@ -90,7 +99,7 @@ def _embedded(parts: SplitResult) -> Embedded:
     return Embedded(directory)
 
 
-def _server(parts: SplitResult, port: int | None) -> Server:
+def _server(parts: SplitResult, port: int | None, cluster: str) -> Server:
     secure = parts.scheme == "clickhouses"
     if not parts.hostname:
         msg = f"DSN: the host is missing; write {parts.scheme}://user:password@host:8123/database"
@@ -110,6 +119,7 @@ def _server(parts: SplitResult, port: int | None) -> Server:
         database=database,
         secure=secure,
         options=tuple(_option(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)),
+        cluster=cluster,
     )
 
 

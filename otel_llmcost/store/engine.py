@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import ConfigError, StoreError, StoreRefusedError, StoreUnreachableError
@@ -75,6 +76,14 @@ ROW_CODES: Final = frozenset(
 )
 """Engine errors that single rows of an insert can cause."""
 
+_OF_CLUSTER: Final[dict[str, object]] = {
+    "distributed_foreground_insert": 1,  # what was written is on its shard
+    "distributed_product_mode": "global",  # a subquery is answered by all shards, once
+    "load_balancing": "first_or_random",  # of several replicas the one that was written to
+}
+"""With what a store on a cluster is asked."""
+
+_SHARDS: Final = "SELECT max(shard_num) FROM system.clusters WHERE cluster = {cluster:String}"
 _DATABASE_EXISTS: Final = "SELECT count() FROM system.databases WHERE name = {name:String}"
 _TABLE_EXISTS: Final = 57
 _UNMIGRATED_CODES: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
@@ -89,6 +98,7 @@ class Engine:
     Attributes:
         embedded: Whether the engine lives in this process.
         database: The store's database, which need not exist yet.
+        cluster: The name of its cluster; empty for a single node.
 
     Raises:
         StoreError: The embedded directory cannot be used.
@@ -99,8 +109,10 @@ class Engine:
     def __init__(self, target: Embedded | Server) -> None:
         self.embedded = isinstance(target, Embedded)
         self.database = target.database
+        self.cluster = target.cluster if isinstance(target, Server) else ""
         self._target = target
         self._has_database = False
+        self._shards = 0
         self._types: dict[str, dict[str, ClickHouseType]] = {}
         self._owned = owner.acquire(target.directory) if isinstance(target, Embedded) else None
         try:
@@ -130,6 +142,7 @@ class Engine:
                 autogenerate_session_id=False,  # a session would let one query run at a time
                 show_clickhouse_errors="scrub",
                 form_encode_query_params=True,  # an address has no room for thousands of trace ids
+                settings=dict(_OF_CLUSTER) if target.cluster else {},
                 **options,
             )
 
@@ -148,6 +161,29 @@ class Engine:
                 "its files may be damaged: move the directory away or restore it from a backup"
             )
             raise StoreError(msg) from exc
+
+    def of_shard(self) -> Engine:
+        """Return a connection to the tables of the shard behind this one, where the store is on a cluster."""
+        assert isinstance(self._target, Server)
+        return Engine(replace(self._target, database=shard_database(self.database)))
+
+    @property
+    def shards(self) -> int:
+        """How many shards the cluster has; 1 for a single node.
+
+        Raises:
+            StoreRefusedError: The server knows no such cluster.
+        """
+        if not self.cluster:
+            return 1
+        if not self._shards:
+            with self._translated():
+                rows = self._client.query(_SHARDS, parameters={"cluster": self.cluster}).result_rows
+            self._shards = int(rows[0][0])
+        if not self._shards:
+            msg = f"{self._target} knows no cluster {self.cluster}: name one of its remote_servers in LLMCOST_CLUSTER"
+            raise StoreRefusedError(msg)
+        return self._shards
 
     @property
     def directory(self) -> str:
@@ -175,10 +211,27 @@ class Engine:
         with self._translated(), self._in_database():
             return self._client.command(sql, settings=dict(settings or {}))
 
-    def change(self, sql: str, parameters: Mapping[str, object]) -> None:
+    def change(self, sql: str, parameters: Mapping[str, object], settings: Mapping[str, object] | None = None) -> None:
         """Run one statement that changes rows, with `{name:Type}` parameters of any size."""
         with self._translated(), self._in_database():
-            self._client.raw_query(sql, parameters=dict(parameters))
+            self._client.raw_query(sql, parameters=dict(parameters), settings=dict(settings or {}))
+
+    def change_everywhere(self, sql: str, parameters: Mapping[str, object]) -> None:
+        """Run an INSERT once on every shard: for rows that each of them has to have, and that do no harm twice."""
+        for settings in self._each_shard():
+            self.change(sql, parameters, settings)
+
+    def insert_everywhere(self, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """Insert the same rows on every shard."""
+        for settings in self._each_shard():
+            self.insert(table, columns, {"async_insert": 0, **settings})
+
+    def _each_shard(self) -> Iterator[dict[str, object]]:
+        if not self.cluster:
+            yield {}
+            return
+        for number in range(1, self.shards + 1):
+            yield {"insert_shard_id": number}
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:
         """Return the rows of a query whose values are `{name:Type}` parameters."""
@@ -271,6 +324,11 @@ class Engine:
         if code is None and isinstance(exc, OperationalError):
             return StoreUnreachableError(f"{self._target} cannot be reached: {said}; check host, port and network")
         return StoreRefusedError(f"{self._target} refuses: {said}")
+
+
+def shard_database(database: str) -> str:
+    """Return the database that holds, on every shard of a cluster, the tables behind those of a store."""
+    return f"{database}_shard"
 
 
 def _first_line(exc: BaseException) -> str:

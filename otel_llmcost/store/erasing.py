@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.store import derive as _derive
+from otel_llmcost.store.engine import shard_database
 from otel_llmcost.store.settle import MAX_LISTED
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 COLUMNS: Final = {"tenant": "tenant", "user": "user_id"}
 """What can be erased, and the column that names it."""
 
-_AT_ONCE: Final = "SETTINGS mutations_sync = 2, allow_nondeterministic_mutations = 1"
+_AT_ONCE: Final = "SETTINGS mutations_sync = 2"
 _HOURS: Final = """
 SELECT DISTINCT toUnixTimestamp(toStartOfHour(started_at))
 FROM llm_calls_log
@@ -60,7 +61,7 @@ LIMIT {{limit:UInt32}}
 _SUPERSEDED: Final = """
 toUnixTimestamp({start}) IN {{starts:Array(UInt32)}}
     AND derived_at < {{cut:DateTime64(6, 'UTC')}}
-    AND {start} >= (SELECT since FROM derivable_since)
+    AND {start} >= {{since:DateTime('UTC')}}
 """
 _OPEN: Final = """
 SELECT event_id
@@ -106,7 +107,7 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
     hours = sorted(int(row[0]) for row in engine.query(_NOTED, {"subject": subject}).result_rows)
     _remove_calls(engine, column, value)
     if hours:
-        engine.change(_TOUCH, {"hours": hours})
+        engine.change_everywhere(_TOUCH, {"hours": hours})
     cut = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
     _derive.derive(engine)
     for rollup, period in _derive.PERIODS.items():
@@ -135,9 +136,10 @@ def _forget(engine: Engine, log: str, period: str, hours: Sequence[int], cut: st
     """Remove the derivations of the hours that a newer one stands for; rows of hours that are derived no more stay."""
     if not hours:
         return
+    since = engine.query("SELECT since FROM derivable_since").result_rows[0][0]
     start = "hour" if period == "hour" else "toDateTime(day, 'UTC')"
     starts = sorted({hour if period == "hour" else hour // 86_400 * 86_400 for hour in hours})
-    _remove(engine, log, _SUPERSEDED.format(start=start), {"starts": starts, "cut": cut})
+    _remove(engine, log, _SUPERSEDED.format(start=start), {"starts": starts, "cut": cut, "since": since})
 
 
 def _tables_with(engine: Engine, column: str) -> list[str]:
@@ -150,12 +152,18 @@ def _tables_with(engine: Engine, column: str) -> list[str]:
             AND c.table NOT IN ('llm_calls_log', 'limits_log')
         ORDER BY c.table
     """
-    return [row[0] for row in engine.query(sql, {"database": engine.database, "column": column}).result_rows]
+    return [row[0] for row in engine.query(sql, {"database": _home(engine), "column": column}).result_rows]
 
 
 def _remove(engine: Engine, table: str, condition: str, parameters: dict[str, object]) -> None:
     """Remove rows for good, and return when they are gone from the disk's newest parts."""
-    engine.change(f"ALTER TABLE {table} DELETE WHERE {condition}\n{_AT_ONCE}", parameters)
+    on_cluster = f" ON CLUSTER '{engine.cluster}'" if engine.cluster else ""
+    engine.change(f"ALTER TABLE {_home(engine)}.{table}{on_cluster} DELETE WHERE {condition}\n{_AT_ONCE}", parameters)
+
+
+def _home(engine: Engine) -> str:
+    """Return the database that holds the rows."""
+    return shard_database(engine.database) if engine.cluster else engine.database
 
 
 def _note(engine: Engine, kind: str, said: dict[str, object], details: dict[str, str]) -> None:

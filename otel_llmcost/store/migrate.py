@@ -15,7 +15,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.errors import StoreRefusedError
-from otel_llmcost.store import one_at_a_time, preflight
+from otel_llmcost.store import cluster, one_at_a_time, preflight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,6 +49,10 @@ GROUP BY view, name
 ORDER BY view, name
 """
 _OVER_CALLS: Final = ("llm_calls", "llm_tellings", "unattributed", "unpriced")
+_NOTE: Final = """
+INSERT INTO {table} (version, name, checksum)
+SELECT {{version:UInt32}}, {{name:String}}, {{checksum:String}}
+"""
 _APPLIED: Final = "SELECT version, name, checksum FROM schema_migrations FINAL ORDER BY version"
 
 
@@ -57,16 +61,18 @@ class Layout:
     """What one canonical text is rendered for.
 
     Attributes:
-        database: The database of all tables.
+        database: The database of all tables; in a cluster the one of that name on every shard.
         embedded: Whether the engine lives in this process, where nothing is derived unless asked.
         retention_days: Days for which calls are kept.
         cluster: The name of the ClickHouse cluster, empty for a single node.
+        asked: In a cluster, the database that is asked and holds no rows (see `cluster`).
     """
 
     database: str
     embedded: bool
     retention_days: int
     cluster: str = ""
+    asked: str = ""
 
     def render(self, text: str) -> str:
         """Return canonical SQL as this layout needs it; `{name:Type}` parameters stay."""
@@ -74,8 +80,9 @@ class Layout:
             "database": self.database,
             "on_cluster": f"ON CLUSTER '{self.cluster}'" if self.cluster else "",
             "replicated": "Replicated" if self.cluster else "",
-            # What was decided, and not what was called, is the same on every shard: its tables are one replica set.
-            "on_every_shard": "'/clickhouse/tables/{uuid}/every', '{shard}-{replica}', " if self.cluster else "",
+            # What was decided is told to every shard (ADR 0020). One replica set over all shards would do so by itself,
+            # but its path cannot be known before the tables are there, and a shard that is added would have another.
+            "on_every_shard": "",
             "retention_days": str(self.retention_days),
         }
         return re.sub(r" +$", "", _PLACEHOLDER.sub(lambda match: values[match[1]], text), flags=re.MULTILINE)
@@ -147,7 +154,9 @@ def migrate(engine: Engine, layout: Layout, migrations: Sequence[Migration]) -> 
         msg = f"ClickHouse {found} is too old for the rollups: upgrade the server to {wanted} or later"
         raise StoreRefusedError(msg)
     todo = pending(engine, migrations)
-    preflight.check_rights(engine, todo)
+    preflight.check_rights(engine, todo, layout.asked)
+    if layout.cluster:
+        cluster.check(engine)
     if not engine.use_database():
         engine.command(layout.render(_CREATE_DATABASE))
         engine.use_database()
@@ -169,13 +178,13 @@ def _apply(engine: Engine, layout: Layout, migration: Migration, *, is_last: boo
             engine.command(statement)
     if is_last:
         _comment_views(engine, layout)
+        for statement in cluster.statements(engine, layout.asked) if layout.cluster else ():
+            renew()
+            engine.command(statement)
     renew()
-    note: dict[str, list[object]] = {
-        "version": [migration.version],
-        "name": [migration.name],
-        "checksum": [migration.checksum],
-    }
-    engine.insert("schema_migrations", note, {"async_insert": 0})
+    everywhere = f"FUNCTION cluster('{layout.cluster}', {layout.database}, schema_migrations)"
+    noted = {"version": migration.version, "name": migration.name, "checksum": migration.checksum}
+    engine.change_everywhere(_NOTE.format(table=everywhere if layout.cluster else "schema_migrations"), noted)
 
 
 def _comment_views(engine: Engine, layout: Layout) -> None:

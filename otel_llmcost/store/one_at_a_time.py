@@ -1,7 +1,7 @@
 """One migration at a time: whoever else wants to migrate the same database waits until the other one is done.
 
 ClickHouse has no transactions over DDL and no locks, but a name is taken by one: a table that is made without IF NOT
-EXISTS is the lock. It is renewed before every statement, so that one who still holds it after `STALE_AFTER_S` without
+EXISTS is the lock. It is renewed between statements, so that one who still holds it after `STALE_AFTER_S` without
 a statement was killed. Where the engine lives in this process, nobody else can have it, and a lock of Python's will do.
 """
 
@@ -27,6 +27,7 @@ STALE_AFTER_S: Final = 120
 """No statement of a migration takes so long: each changes names and columns, and copies no rows."""
 
 LOOK_EVERY_S: Final = 0.25
+RENEW_EVERY_S: Final = 10
 
 _TAKE: Final = "CREATE TABLE migrating {on_cluster} (nothing UInt8) ENGINE = Memory COMMENT '{owner}'"
 _RENEW: Final = "ALTER TABLE migrating {on_cluster} MODIFY COMMENT '{owner}'"
@@ -58,11 +59,16 @@ def held(engine: Engine, render: Callable[[str], str]) -> Iterator[Callable[[], 
         with _in_this_process:
             yield lambda: None
         return
+    renewed_s = time.monotonic()
     owner = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex}".replace("'", "")
     stale = _take(engine, render, owner)
 
     def renew() -> None:
+        nonlocal renewed_s
         _require(engine, owner)
+        if time.monotonic() - renewed_s < RENEW_EVERY_S:
+            return
+        renewed_s = time.monotonic()
         engine.change(_filled(_RENEW, render, owner=owner), {})
 
     try:

@@ -22,6 +22,7 @@ _PRESENT: Final = "SELECT name, engine, comment FROM system.tables WHERE databas
 _ENGINE: Final = "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = 'llm_calls_log'"
 _LEAVES_OUT: Final = "ReplacingMergeTree(precedence, is_retelling)"
 _LEAVES_OUT_SINCE: Final = 8
+_RIGHTS_OF_CLUSTER: Final = ("CLUSTER", "REMOTE", "CREATE TEMPORARY TABLE")
 _RIGHTS: Final = "SELECT, INSERT, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, ALTER TABLE, ALTER VIEW"
 
 
@@ -50,18 +51,20 @@ def leaves_retellings_out(engine: Engine) -> bool:
     return bool(rows) and "precedence, is_retelling)" in str(rows[0][0])
 
 
-def check_rights(engine: Engine, todo: Sequence[Migration]) -> None:
-    """Refuse a user who may not do what `todo` does.
+def check_rights(engine: Engine, todo: Sequence[Migration], asked: str = "") -> None:
+    """Refuse a user who may not do what `todo` does, in a cluster also in the database that is asked.
 
     Raises:
         StoreRefusedError: It says which rights are missing.
     """
     if engine.embedded or not todo:
         return
+    rights = [(right.strip(), f"{name}.*") for name in (engine.database, asked) if name for right in _RIGHTS.split(",")]
+    rights += [(right, "*.*") for right in _RIGHTS_OF_CLUSTER if asked]
     missing = [
-        right.strip()
-        for right in _RIGHTS.split(",")
-        if not engine.query(f"CHECK GRANT {right} ON {engine.database}.*").result_rows[0][0]
+        right if place == f"{engine.database}.*" else f"{right} ON {place}"
+        for right, place in rights
+        if not engine.query(f"CHECK GRANT {right} ON {place}").result_rows[0][0]
     ]
     if missing:
         msg = (

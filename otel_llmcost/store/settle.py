@@ -307,7 +307,9 @@ def _others_told(engine: Engine, hours: set[int]) -> bool:
 def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
     """Return what was told in those of the traces that others tell of, and whether it is marked as a retelling."""
     told = _read(engine, _TOLD, hours, traces)
-    later = sorted({seen.answered_in for seen in told if seen.dialect and seen.call_id} - set(traces))
+    # In a trace of our own nobody else may tell of anything, and then it was not read, though it was asked for.
+    read = {seen.trace_id for seen in told}
+    later = sorted({seen.answered_in for seen in told if seen.dialect and seen.call_id} - read)
     for start in range(0, len(later), MAX_IDS):
         told |= _read(engine, _ANSWERED_LATER, hours, later[start : start + MAX_IDS])
     return told

@@ -120,6 +120,7 @@ def truth_of(rows: Iterable[PricedCall]) -> Truth:
 
 
 _MEASURES: Final = "calls, errors, unpriced_calls, retries, input_tokens, output_tokens, list_cost"
+_SUMS: Final = ", ".join(f"sum({name})" for name in _MEASURES.split(", "))
 _RAW: Final = """
     SELECT count(), countIf(error_type != ''), countIf(list_cost IS NULL), countIf(attempt_kind != 'first'),
            sum(input_tokens), sum(output_tokens), sum(c.list_cost)
@@ -129,7 +130,8 @@ _RAW: Final = """
 
 def said_by(store: Store) -> Truth:
     """Return what the store says, in the shape of the truth."""
-    hourly = store.query(f"SELECT intDiv(toUnixTimestamp(hour), 3600), feature, tenant, {_MEASURES} FROM spend_hourly")
+    hour = "intDiv(toUnixTimestamp(hour), 3600)"
+    hourly = store.query(f"SELECT {hour}, feature, tenant, {_SUMS} FROM spend_hourly GROUP BY ALL")
     sessions = store.query(f"SELECT tenant, session_id, feature, {_MEASURES} FROM session_spend")
     return Truth(
         {row[:3]: Sum(*row[3:]) for row in hourly},  # type: ignore[misc, arg-type]  # untyped rows

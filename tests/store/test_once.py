@@ -192,6 +192,7 @@ def test_a_background_response_that_another_library_tells_too_counts_once(
     another = telling(3, "openinference", trace_id=theirs.call.trace_id, response_id="")
     for batch in batches:
         store.write([[ours, theirs][number] for number in batch])
+    assert spans_in(store) == [ours.call.span_id]
     store.write([another])
     assert spans_in(store) == span_ids([ours, another])
     store.derive()

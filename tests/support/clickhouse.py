@@ -94,11 +94,12 @@ def _unpack(tarball: Path, library: Path) -> None:
 class Server:
     """A server on a loopback port of its own, whose files are kept in `directory` over restarts."""
 
-    def __init__(self, directory: Path, library: Path | None = None, *, config: str = "") -> None:
+    def __init__(self, directory: Path, library: Path | None = None, *, config: str = "", tcp_port: int = 0) -> None:
         self.directory = directory
-        self._config = config
+        self._tcp_port = tcp_port
+        self._config = config + (f"<tcp_port>{tcp_port}</tcp_port>" if tcp_port else "")
         self._library = library or fetch()
-        self.port = _free_port()
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def dsn(self, database: str = "llmcost") -> str:
@@ -127,6 +128,13 @@ class Server:
                 msg = f"the ClickHouse server did not start:\n{said}"
                 raise RuntimeError(msg)
             time.sleep(0.02)
+        if self._tcp_port:
+            self.ask("SYSTEM START LISTEN TCP")
+
+    def ask(self, sql: str) -> str:
+        """Return the answer to a statement as text."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", sql.encode(), timeout=60) as answer:
+            return str(answer.read().decode())
 
     def answers(self) -> bool:
         try:
@@ -166,7 +174,7 @@ def running(directory: Path, *, config: str = "") -> Iterator[Server]:
         server.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
