@@ -72,12 +72,13 @@ class Stage:
     intake: Intake
 
     def seal(self, *calls: LLMCall) -> Path:
-        """Leave a segment with a call in each frame."""
-        writer = SegmentWriter(self.place)
+        """Leave a segment with a call in each frame, there all at once: an open one may pass for a dead writer's."""
+        writer = SegmentWriter(self.place / "elsewhere")
         for call in calls:
             writer.append(Frame(time.time_ns(), request_of([call])))
-        path = writer.seal()
-        assert path is not None
+        sealed = writer.seal()
+        assert sealed is not None
+        path = sealed.rename(self.place / sealed.name)
         self.intake.wake()
         return path
 
