@@ -9,6 +9,16 @@ FROM cost_events AS e
 WHERE e.kind = 'anomaly'
     AND e.occurred_at > $__toTime - INTERVAL 1 DAY
     AND e.occurred_at <= $__toTime
+    AND e.details['fingerprint'] NOT IN
+    (
+        SELECT n.details['fingerprint']
+        FROM cost_events AS n
+        WHERE n.kind = 'notification'
+            AND n.occurred_at > $__toTime - INTERVAL 2 DAY
+            AND n.occurred_at <= $__toTime
+        GROUP BY n.details['fingerprint']
+        HAVING argMax(n.became, n.occurred_at) = 'over'
+    )
 GROUP BY
     alert,
     severity,

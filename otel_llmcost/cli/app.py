@@ -14,6 +14,7 @@ from otel_llmcost.cli.catalog import catalog
 from otel_llmcost.cli.check import check
 from otel_llmcost.cli.dashboard import dashboard
 from otel_llmcost.cli.demo import demo
+from otel_llmcost.cli.digest import digest
 from otel_llmcost.cli.doctor import doctor
 from otel_llmcost.cli.erase import erase
 from otel_llmcost.cli.exits import exit_code_of
@@ -46,6 +47,7 @@ for _command in (
     report,
     dashboard,
     check,
+    digest,
     tail,
     sql,
     price,

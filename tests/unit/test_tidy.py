@@ -18,7 +18,7 @@ MAX_FILE_LINES = 600
 OWN_CODE = ("otel_llmcost/", "collector/", "dashboards/")
 WRITTEN_BY_PROGRAMS = ("dashboards/generated/", "dashboards/alerting/", "tests/golden/")
 
-ATTRIBUTE_NAME = re.compile(r"(gen_ai|llmcost)\.(?!ya?ml\b)")
+ATTRIBUTE_NAME = re.compile(r"(gen_ai|llmcost)\.(?!(ya?ml|html)\b)")
 VARIABLE = re.compile(r"\bLLMCOST_[A-Z][A-Z0-9_]*[A-Z0-9]\b")
 # Written so that this file does not hold what it forbids.
 PLACES_OF_OTHERS = {
