@@ -23,6 +23,8 @@ BATCH_CALLS: Final = 10_000
 _NEEDED: Final = ("openai", "anthropic", "opentelemetry.distro", "chdb", "clickhouse_connect")
 _A_SECOND_NS: Final = 10**9
 _A_DAY_NS: Final = 86_400 * 10**9
+_TOLD_AFTER_NS: Final = 2 * 10**9
+"""How long after their end the calls of the past are said to have arrived."""
 
 
 def demo(
@@ -48,9 +50,11 @@ def demo(
     machine and nothing is billed. Each run makes new calls, which add to those of earlier runs.
     """
     from otel_llmcost.cli import demo_view
+    from otel_llmcost.cli.dashboard import page_of
     from otel_llmcost.cli.opened import opened
     from otel_llmcost.cli.tables import console
     from otel_llmcost.cli.when import zone_of
+    from otel_llmcost.pages import load_boards
     from otel_llmcost.pricing import Pricer, load_rate_table
     from otel_llmcost.reports import Window, dimension_of, incidents, spend
 
@@ -75,7 +79,9 @@ def demo(
             now=spend(store, [dimension_of("feature")], window),
             ever=spend(store, [dimension_of("feature")], Window(since_ns=0, until_ns=until_ns)).coverage.total,
             incidents=incidents(store, window, limit=2),
+            page=place / "demo" / "dashboards.html",
         )
+        shown.page.write_text(page_of(store, load_boards()), encoding="utf-8")
     demo_view.print_demo(shown, console())
 
 
@@ -150,7 +156,8 @@ def _fill(store: "Store", days: int, *, until_ns: int) -> None:
     table, batch = load_rate_table(), list[PricedCall]()
     with SlowProgress(f"filling {days} days", days) as progress:
         for call in month(until_ns=until_ns, days=days):
-            batch.append(PricedCall(call=call, pricing=price(call, table), received_at_ns=until_ns))
+            told_at_ns = call.started_at_ns + call.duration_ns + _TOLD_AFTER_NS
+            batch.append(PricedCall(call=call, pricing=price(call, table), received_at_ns=told_at_ns))
             if len(batch) == BATCH_CALLS:
                 store.write(batch)
                 batch.clear()

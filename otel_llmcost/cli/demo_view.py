@@ -41,6 +41,7 @@ class DemoResult:
         now: What was spent by feature in this run, and in the days before it.
         ever: All calls of every run.
         incidents: What was out of the ordinary.
+        page: The dashboards of all of it, as one page.
     """
 
     data_dir: Path
@@ -51,6 +52,7 @@ class DemoResult:
     now: SpendReport
     ever: Measures
     incidents: Sequence[Incident]
+    page: Path
 
 
 def answers_in(log: Path, *, since_ns: int) -> int:
@@ -151,6 +153,8 @@ def _print_next(result: DemoResult, console: Console) -> None:
         f"{llmcost} report",
     ):
         console.print(f"  {line}", soft_wrap=True)
+    console.print(Text("\nThe dashboards, in a browser", style="bold"))
+    console.print(f"  {_for_shell(result.page)}", soft_wrap=True)
 
 
 def _shown_dsn(dsn: str) -> str:

@@ -111,6 +111,7 @@ def app_environment(url: str, *, data_dir: Path, ledger: Path) -> dict[str, str]
         "ANTHROPIC_BASE_URL": url,
         "ANTHROPIC_API_KEY": "sk-ant-demo-not-a-key",
         "LLMCOST_DATA_DIR": str(data_dir),
+        "LLMCOST_ENVIRONMENT": "production",
         "DEMO_LEDGER": str(ledger),
         "OTEL_SERVICE_NAME": "deskhand",
         "OTEL_TRACES_EXPORTER": "none",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.e2e.command import Answer, llmcost, rows
+from tests.support.pages import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +87,19 @@ def test_a_newcomer_is_told_what_things_cost_what_was_odd_and_what_to_type(
     assert "with earlier runs" not in first
     total = truth["total_usd"]
     assert f"${total}" in second.partition("with earlier runs")[2].splitlines()[0]
+
+
+def test_it_ends_with_the_dashboards_of_all_its_calls(
+    runs: list[Answer], place: Path, truth: Mapping[str, Any]
+) -> None:
+    written = place / "demo" / "dashboards.html"
+    assert runs[0].out.splitlines()[-1].strip() == str(written)
+    panels = read(written.read_text(encoding="utf-8"))[0]
+    assert len(panels) == 9
+    together = panels["llmcost-calls"]["All of them"].figures
+    calls = [*truth["calls_by_feature"].values(), *truth["calls_of_unknown_cost_by_feature"].values()]
+    assert together["Calls"] == f"{sum(calls):,}"
+    assert together["Cost"] == f"${Decimal(truth['total_usd']):,.2f}"
 
 
 def test_real_calls_are_never_mixed_with_pretended_ones(tmp_path: Path) -> None:
