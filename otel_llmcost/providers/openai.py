@@ -142,8 +142,9 @@ def read_batch_line(line: Mapping[str, Any]) -> Reading:
 
 def read_any(body: Mapping[str, Any]) -> Reading:
     """Return what an answer of any of the calls here tells, by its shape, or its usage object alone."""
-    if isinstance(told := section(body, "usage"), dict) and "seconds" in told:
-        return read_transcription(body)
+    told = section(body, "usage") or body
+    if "seconds" in told:
+        return read_transcription(body if "usage" in body else {"usage": body})
     if "usage" not in body and "created" in body and "data" in body and "object" not in body:
         return read_images(body)
     return openai.read_any(body)

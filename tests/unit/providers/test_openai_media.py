@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from otel_llmcost.providers.openai import (
@@ -45,9 +47,10 @@ def test_the_last_event_of_a_streamed_image_has_the_usage() -> None:
 
 @pytest.mark.parametrize(("seconds", "billed"), [(60, 60), (8.5, 9), (8.4, 8), (0.2, 0)])
 def test_time_is_billed_to_the_nearest_second(seconds: float, billed: int) -> None:
-    body = {"text": "", "usage": {"type": "duration", "seconds": seconds}}
+    body: dict[str, Any] = {"text": "", "usage": {"type": "duration", "seconds": seconds}}
     assert read_transcription(body).usage == Usage(audio_second=billed)
     assert read_any(body).usage == Usage(audio_second=billed)
+    assert read_any(body["usage"]).usage == Usage(audio_second=billed)
 
 
 def test_a_transcription_billed_by_tokens_tells_its_audio() -> None:
