@@ -114,19 +114,22 @@ pictures: $(VENV)/.demo
 rates: $(VENV)/.dev .build/rates/.done
 	@PYTHONPATH=.build/rates $(BIN)/python -m otel_llmcost.pricing.importer $(ARGS)
 
-## up: take in and show what applications spend, with ClickHouse and Grafana where a Docker engine answers, else embedded
+## up: take in and show what applications spend, with ClickHouse and Grafana where a Docker engine answers (DEMO=1 adds a made-up month), else embedded
 .PHONY: up
 up: $(VENV)/.demo
 	@if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then \
 	  $(MAKE) --no-print-directory .env; source ./.env; \
-	  docker compose up --detach --wait; export LLMCOST_DSN=clickhouse://llmcost:$$CLICKHOUSE_PASSWORD@127.0.0.1:8123/llmcost; \
-	  echo "Grafana: http://127.0.0.1:3000, user admin, password $$GRAFANA_PASSWORD (in .env)"; fi; \
+	  docker compose up --detach --build --wait; $(if $(DEMO),docker compose run --rm --build demo;) \
+	  export LLMCOST_DSN=clickhouse://llmcost:$$CLICKHOUSE_PASSWORD@127.0.0.1:8123/llmcost; \
+	  echo "Grafana: http://127.0.0.1:3000, user admin, password $$GRAFANA_PASSWORD (in .env)"; \
+	  echo "Send OTLP to 127.0.0.1:4317 (gRPC) or LLMCOST_ENDPOINT=http://127.0.0.1:4318 (HTTP)"; fi; \
 	$(BIN)/llmcost up $(ARGS)
 
-# Random passwords, written once; the umask keeps them from others.
+# Random passwords, each written once and never again; the umask keeps them from others.
+.PHONY: .env
 .env:
-	@umask 077; for name in CLICKHOUSE_PASSWORD GRAFANA_PASSWORD; do \
-	  printf '%s=%s\n' "$$name" "$$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')"; done > $@
+	@umask 077; touch $@; for name in CLICKHOUSE_PASSWORD GRAFANA_PASSWORD GRAFANA_READER_PASSWORD; do \
+	  grep -q "^$$name=" $@ || printf '%s=%s\n' "$$name" "$$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')" >> $@; done
 
 ## clean: remove what was made here
 .PHONY: clean
