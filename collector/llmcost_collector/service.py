@@ -73,6 +73,7 @@ class Setup:
         dsn: The store.
         settings: How it runs.
         rules: What a reload may change.
+        retention_days: Days for which calls of any environment are kept; the store knows those of each.
     """
 
     environ: Mapping[str, str]
@@ -80,6 +81,7 @@ class Setup:
     dsn: str
     settings: CollectorSettings
     rules: Reloadable
+    retention_days: int = DEFAULT_RETENTION_DAYS
 
 
 def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Setup:
@@ -110,7 +112,9 @@ def read_setup(environ: Mapping[str, str], data_dir: Path, dsn: str = "") -> Set
         faults.append(str(error))
     if faults:
         raise ConfigFileError(faults)
-    return Setup(environ, data_dir, dsn, settings, _read_rules(environ, data_dir, settings))
+    retention = (config.catalogue.retention if config and config.catalogue else None) or ()
+    days = max([DEFAULT_RETENTION_DAYS, *dict(retention).values()])
+    return Setup(environ, data_dir, dsn, settings, _read_rules(environ, data_dir, settings), days)
 
 
 def _read_rules(environ: Mapping[str, str], data_dir: Path, settings: CollectorSettings) -> Reloadable:
@@ -168,7 +172,7 @@ class Collector:
         receiver = Receiver(
             self._journal,
             self._meters,
-            retention_days=DEFAULT_RETENTION_DAYS,
+            retention_days=setup.retention_days,
             tokens=lambda: self._rules.tokens,
             in_flight=InFlight(max(IN_FLIGHT_BYTES, 4 * setup.settings.max_request_bytes)),
         )

@@ -29,7 +29,7 @@ class Config:
         path: The file; None where there is none.
         overlay: Its `rates`; None where it says nothing of them.
         collector: Its `collector`, for `config.collector.settings_of`.
-        catalogue: Its `features`, `limits` and `tags`.
+        catalogue: Its `features`, `limits`, `tags` and `retention`.
         rules: Its `attribution`; none where it says nothing of it.
     """
 
@@ -84,13 +84,15 @@ def parse_config(content: bytes, path: Path) -> Config:
         msg = f"{path}: reading it needs PyYAML: pip install 'otel-llmcost[cli]'"
         raise ConfigError(msg) from exc
     from otel_llmcost.config.attribution import read_attribution
-    from otel_llmcost.config.catalogue import Catalogue, read_features, read_limits
+    from otel_llmcost.config.catalogue import Catalogue, read_features, read_limits, read_retention
     from otel_llmcost.config.collector import read_collector
     from otel_llmcost.config.rates import read_rates
 
     faults = Faults(path)
     top = read_yaml(content, faults)
-    sections = top.fields(("attribution", "collector", "features", "limits", "rates", "tags")) if top else {}
+    sections = (
+        top.fields(("attribution", "collector", "features", "limits", "rates", "retention", "tags")) if top else {}
+    )
     overlay = read_rates(sections["rates"]) if "rates" in sections else None
     collector = read_collector(sections["collector"]) if "collector" in sections else {}
     rules = read_attribution(sections["attribution"]) if "attribution" in sections else Rules()
@@ -98,6 +100,7 @@ def parse_config(content: bytes, path: Path) -> Config:
         read_features(sections["features"]) if "features" in sections else None,
         read_limits(sections["limits"]) if "limits" in sections else None,
         sections["tags"].texts() if "tags" in sections else None,
+        read_retention(sections["retention"]) if "retention" in sections else None,
     )
     faults.raise_if_any()
     return Config(path, overlay, collector, catalogue, rules)

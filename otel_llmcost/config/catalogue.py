@@ -21,6 +21,7 @@ TEXTS: Final = (
 SCOPE: Final = ("feature", "team", "environment", "tenant", "workload", "agent")
 WINDOWS: Final = ("hour", "day", "week", "month")
 PER: Final = ("tenant", "user", "session", "request")
+MAX_DAYS: Final = 36_500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,8 @@ class Catalogue:
     features: tuple[Feature, ...] | None = None
     limits: tuple[Limit, ...] | None = None
     tags: tuple[str, ...] | None = None
+    retention: tuple[tuple[str, int], ...] | None = None
+    """Days for which calls are kept, by environment; "" stands for all that are not named."""
 
     def owners(self) -> Iterator[Owned]:
         """Yield which team the file says owns each feature; without a day of its own, since ever."""
@@ -131,6 +134,15 @@ def _limit(value: Value) -> Limit:
     )
 
 
+def read_retention(section: Value) -> tuple[tuple[str, int], ...]:
+    """Return the days for which calls are kept, by environment; "" for all that are not named, where that is said."""
+    said = section.fields(("days", "environments"))
+    days = {"": said["days"]} if _has(said, "days") else {}
+    days |= said["environments"].entries() if _has(said, "environments") else {}
+    read = {name: value.read(_days, f"a number of days from 1 to {MAX_DAYS}") for name, value in days.items()}
+    return tuple((name, kept) for name, kept in read.items() if kept is not None)
+
+
 def _since(said: dict[str, Value]) -> date | None:
     found: date | None = (
         said["from"].read(date.fromisoformat, "a date such as 2026-11-01") if _has(said, "from") else None
@@ -147,6 +159,12 @@ def _count(text: str) -> int:
     if number < 1:
         raise ValueError(text)
     return number
+
+
+def _days(text: str) -> int:
+    if (days := _count(text)) > MAX_DAYS:
+        raise ValueError(text)
+    return days
 
 
 def _usd(text: str) -> PicoUSD:

@@ -121,6 +121,8 @@ def load(store: Store, catalogue: Catalogue, *, today: date, actor: str) -> dict
         changed["limits"] = _load(store, "limits", ("scope", "per", "window"), rows, today)
     if catalogue.tags is not None:
         changed["tags"] = _load_tags(store, catalogue.tags)
+    if catalogue.retention is not None:
+        changed["retention"] = int(store.retain(dict(catalogue.retention)))
     return changed
 
 

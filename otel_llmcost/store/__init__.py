@@ -21,6 +21,7 @@ from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import erasing as _erasing
 from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import owner as _owner
+from otel_llmcost.store import retention as _retention
 from otel_llmcost.store import settle as _settle
 from otel_llmcost.store import writer as _writer
 from otel_llmcost.store.cluster import SHARDED_BY, roles_of_asked
@@ -113,6 +114,8 @@ class Store:
             asked=engine.database if engine.cluster else "",
         )
 
+        self._kept = _retention.Kept(engine, retention_days)
+
     @cached_property
     def _tables(self) -> Engine:
         """What the tables themselves are reached by: the same engine, or in a cluster another connection."""
@@ -143,9 +146,11 @@ class Store:
             StoreUnreachableError: Write the same again later. What had arrived does not count twice.
             StoreRefusedError: The whole batch is refused, for a reason that lies not in its rows.
         """
-        written, refused = _writer.write(
-            self._engine, calls, now_ns=self._clock_ns(), retention_days=self._layout.retention_days
-        )
+        if not calls:
+            return 0
+        now_ns = self._clock_ns()
+        since_ns = self._kept.since_ns(now_ns)
+        written, refused = _writer.write(self._engine, calls, now_ns=now_ns, since_ns=since_ns)
         if refused:
             self.refused.update(row.kind for row in refused)
             if self._on_refused is not None:
@@ -175,6 +180,15 @@ class Store:
     def erase(self, kind: str, value: str, *, actor: str, reason: str) -> Erased:
         """Remove all calls of a `tenant` or a `user`, and correct what was derived from them. See `erasing.erase`."""
         return _erasing.erase(self._engine, kind, value, actor=actor, reason=reason)
+
+    def retain(self, days: Mapping[str, int]) -> bool:
+        """Have calls kept for so many days by environment ("": all others), and return whether that is new.
+
+        What was derived from older ones stays. The engine removes them within hours.
+        """
+        is_new = _retention.retain(self._engine, self._layout.database, self._layout, days)
+        self._kept.forget()
+        return is_new
 
     def record(self, table: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Append rows, all of the same columns, to a table of what was decided: the catalogue, events, months."""

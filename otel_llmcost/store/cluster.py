@@ -23,7 +23,10 @@ SHARDED_BY: Final = {"llm_calls_log": "cityHash64(trace_id)", "cost_events_log":
 """By what rows find their shard. It has to be part of their key, so that a row that is told again finds the first."""
 
 DECIDED: Final = frozenset(
-    {"closed_months", "derivable_since", "features", "limits", "rates", "reported_tags", "retention"}
+    {
+        *("closed_months", "derivable_since", "features", "kept_since", "limits", "rates", "reported_tags"),
+        *("resting", "retention"),
+    }
 )
 """Tables and views that say the same on every shard."""
 

@@ -13,7 +13,7 @@ from otel_llmcost.call import LLMCall
 from otel_llmcost.usage import Usage, UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from otel_llmcost.money import PicoUSD
     from otel_llmcost.pricing.result import Pricing
@@ -165,16 +165,16 @@ def _billed(billed: Usage) -> dict[str, int]:
     return {name: count for name, count in counts if count or name == "input_tokens"}
 
 
-def refusal_of(row: PricedCall, *, now_ns: int, retention_days: int) -> Refused | None:
+def refusal_of(row: PricedCall, *, now_ns: int, since_ns: Mapping[str, int]) -> Refused | None:
     """Return why a row must not be written, or None where it may.
 
     Args:
         row: The row.
         now_ns: The present, in Unix nanoseconds.
-        retention_days: Days for which calls are kept. An older call would be dropped again, and deriving its hour
-            from what is left would falsify the past.
+        since_ns: The first Unix nanosecond of which calls are kept, by environment; that of "" holds for those that
+            are not named. An older call would be dropped again, and its hour is derived no more.
     """
-    fault = _fault_of_identity(row) or _fault_of_clock(row, now_ns, retention_days) or _fault_of_amounts(row)
+    fault = _fault_of_identity(row) or _fault_of_clock(row, now_ns, since_ns) or _fault_of_amounts(row)
     return None if fault is None else Refused(row, *fault)
 
 
@@ -185,12 +185,18 @@ def _fault_of_identity(row: PricedCall) -> tuple[str, str] | None:
     return None
 
 
-def _fault_of_clock(row: PricedCall, now_ns: int, retention_days: int) -> tuple[str, str] | None:
+def _fault_of_clock(row: PricedCall, now_ns: int, since_ns: Mapping[str, int]) -> tuple[str, str] | None:
     started_ns = row.call.started_at_ns
     if started_ns > now_ns + CLOCK_AHEAD_NS:
         return "clock_ahead", f"started_at_ns {started_ns} lies over a day in the future"
-    if started_ns < now_ns - retention_days * DAY_NS:
-        return "beyond_retention", f"started_at_ns {started_ns} lies over {retention_days} days back"
+    environment = row.call.attribution.environment
+    kept_ns = since_ns.get(environment, since_ns[""])
+    if started_ns < kept_ns:
+        days, of = (now_ns - kept_ns) // DAY_NS, f" of {environment}" if environment in since_ns else ""
+        return (
+            "beyond_retention",
+            f"started_at_ns {started_ns} lies over {days} days back, and no older call{of} is kept",
+        )
     if not 0 < row.received_at_ns <= now_ns + CLOCK_AHEAD_NS:
         return "clock_ahead", f"received_at_ns {row.received_at_ns} lies not in the past"
     return None

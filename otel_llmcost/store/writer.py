@@ -14,7 +14,7 @@ from otel_llmcost.store.engine import RowsRefusedError
 from otel_llmcost.store.rows import PricedCall, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from otel_llmcost.store.engine import Engine
 
@@ -33,13 +33,13 @@ _SETTINGS: Final = {
 
 
 def write(
-    engine: Engine, calls: Sequence[PricedCall], *, now_ns: int, retention_days: int
+    engine: Engine, calls: Sequence[PricedCall], *, now_ns: int, since_ns: Mapping[str, int]
 ) -> tuple[int, list[Refused]]:
     """Return how many calls were written, and those that were set aside."""
     refused: list[Refused] = []
     accepted: list[PricedCall] = []
     for row in calls:
-        refusal = _rows.refusal_of(row, now_ns=now_ns, retention_days=retention_days)
+        refusal = _rows.refusal_of(row, now_ns=now_ns, since_ns=since_ns)
         if refusal is None:
             accepted.append(row)
         else:

@@ -26,7 +26,7 @@ from otel_llmcost.drain import calls_of, priced_as_received
 from otel_llmcost.pricing import Pricer, load_rate_table
 from otel_llmcost.spool import Frame
 from otel_llmcost.store import connect
-from otel_llmcost.store.rows import columns_of, refusal_of
+from otel_llmcost.store.rows import DAY_NS, columns_of, refusal_of
 from tests.collector.telling import a_call, as_json, request_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ class Fuzz:
             self._write()
 
     def _write(self) -> None:
-        rows = [row for row in self._rows if refusal_of(row, now_ns=time.time_ns(), retention_days=400) is None]
+        now_ns = time.time_ns()
+        since_ns = {"": now_ns - 400 * DAY_NS}
+        rows = [row for row in self._rows if refusal_of(row, now_ns=now_ns, since_ns=since_ns) is None]
         self._rows.clear()
         if rows:
             columns_of(rows)

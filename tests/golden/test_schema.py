@@ -42,6 +42,7 @@ READ = {
     "closed_months": "The months whose books are closed: nothing corrects the calls that began in them.",
     "reported_tags": "The tags that `spend_by_tag_daily` has.",
     "retention": "How long calls are kept, by environment.",
+    "kept_since": "Since when the calls of an environment are all there; what was derived from older ones stays.",
 }
 SAME_AS = {"llm_tellings": "llm_calls", "unattributed": "llm_calls", "unpriced": "llm_calls"}
 INTRODUCTION = """# The tables

@@ -1,5 +1,7 @@
 -- Where a rollup is not what the calls say: raw minus derived, by period and feature. Hours are those of the whole
--- window; a rollup by the day is compared by days. Nothing is returned where both agree to the last digit.
+-- window; a rollup by the day is compared by days. Nothing is returned where both agree to the last digit. Where calls of
+-- an environment are no longer all there, what was derived from them stands alone.
+WITH (SELECT mapFromArrays(groupArray(toString(k.environment)), groupArray(k.since)) FROM kept_since AS k) AS since_of
 SELECT
     d.period AS period,
     d.feature AS feature,
@@ -24,6 +26,7 @@ FROM
     {join}
     WHERE c.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
         AND c.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
+        AND toDateTime({period}, 'UTC') >= if(mapContains(since_of, toString(c.environment)), since_of[toString(c.environment)], since_of[''])
         AND {condition}
     GROUP BY
         period,
@@ -41,6 +44,7 @@ FROM
     FROM {table} AS r
     WHERE r.{grain} >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
         AND r.{grain} < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
+        AND toDateTime(r.{grain}, 'UTC') >= if(mapContains(since_of, toString(r.environment)), since_of[toString(r.environment)], since_of[''])
     GROUP BY
         period,
         feature
