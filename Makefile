@@ -86,8 +86,8 @@ fuzz: $(VENV)/.dev
 peers:
 	@if command -v $(GO) >/dev/null; then $(MAKE) .build/peers/otelcol .build/peers/go-client .build/peers/deploy-checker; \
 	else echo 'Go is not here: no OpenTelemetry Collector, no Go client, no check of what is deployed'; fi
-	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done; \
-	else echo 'npm is not here: no JavaScript client'; fi
+	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done .build/peers/schema/.done; \
+	else echo 'npm is not here: no JavaScript client, no types of Grafana'; fi
 
 ## soak: make 100,000 calls, a tenth of them streams that end early, and see that nothing is left
 .PHONY: soak
@@ -187,6 +187,11 @@ $(FRAMEWORKS)/.test: $(PINS) constraints-frameworks.txt | $(FRAMEWORKS)/bin/pyth
 	cd $(<D) && $(GO) build -o $(CURDIR)/$@ .
 
 .build/peers/js/.done: tests/collector/peers/js/package.json tests/collector/peers/js/client.mjs
+	@mkdir -p $(@D) && cp $^ $(@D)
+	cd $(@D) && npm install --silent --no-package-lock --no-audit --no-fund
+	@touch $@
+
+.build/peers/schema/.done: tests/dashboards/schema/package.json
 	@mkdir -p $(@D) && cp $^ $(@D)
 	cd $(@D) && npm install --silent --no-package-lock --no-audit --no-fund
 	@touch $@

@@ -25,6 +25,9 @@ TAG: Final = "llm-cost"
 _OF_INTERVALS: Final = ("auto", "auto_min", "auto_count")
 """What the SDK writes into every variable, and Grafana knows of intervals only."""
 
+_OF_OLD_TABLES: Final = "footer"
+"""An option that the SDK writes for tables, of which Grafana 13 knows nothing and older ones do without."""
+
 LABELS: Final = {
     "environment": "Environment",
     "team": "Team",
@@ -67,6 +70,8 @@ class Board:
         for variable in built["templating"]["list"]:
             for name in _OF_INTERVALS:
                 variable.pop(name, None)
+        for panel in built["panels"]:
+            panel.get("options", {}).pop(_OF_OLD_TABLES, None)
         return json.dumps(built, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
     def _builder(self) -> Any:
