@@ -104,10 +104,18 @@ dashboards: $(VENV)/.dev
 dialects: $(VENV)/.dev
 	@$(BIN)/python -m tests.dialects_live $(ARGS)
 
-## pictures: draw the README's pictures anew, from what the command shows
+## pictures: make the pictures of README and docs anew: what the demo shows, and every dashboard of a seeded month
 .PHONY: pictures
-pictures: $(VENV)/.demo
+pictures: $(VENV)/.dev chromium
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python docs/pictures/draw.py docs/pictures/demo.svg llmcost demo
+	@$(BIN)/python -m tests.pictures docs/pictures
+
+## chromium: install the browser that pictures and the tests of pages need, as far as it can be had here
+.PHONY: chromium
+chromium: $(VENV)/.dev
+	@$(BIN)/python -m tests.support.chromium || $(BIN)/playwright install chromium >/dev/null 2>&1 \
+	  || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } 2>/dev/null \
+	  || echo 'Chromium cannot be had here: no pictures, and the tests of pages in a browser are skipped'
 
 ## rates: build the rate table again from the pinned releases of its two sources
 .PHONY: rates

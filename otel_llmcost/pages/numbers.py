@@ -57,7 +57,8 @@ class Scale:
         least = 10.0**-self.decimals
         is_small = 0 < scaled < least / 2 and not self.is_signed
         digits = f"{least if is_small else scaled:,.{self.decimals}f}"
-        sign = MINUS if value < 0 else "+" if self.is_signed and value > 0 else ""
+        is_nothing = not is_small and scaled < least / 2
+        sign = "" if is_nothing else MINUS if value < 0 else "+" if self.is_signed else ""
         return f"{'<' + SPACE if is_small else ''}{sign}{self.prefix}{digits}{self.suffix}"
 
 

@@ -17,7 +17,7 @@ from otel_llmcost.pages.numbers import SHARE, UNKNOWN, USD, moment, scale_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from otel_llmcost.pages.asking import Answered
+    from otel_llmcost.pages.asking import Answered, Chosen
     from otel_llmcost.pages.boards import Field, Panel
     from otel_llmcost.pages.links import Ways
     from otel_llmcost.store import Rows
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEARER: Final = "up"
 CHEAPER: Final = "down"
 TOTAL: Final = "total"
+WARNED: Final = "warned"
 
 _CHANGES: Final = ("change", "rise")
 """Words in the names of columns whose numbers are differences."""
@@ -33,6 +34,12 @@ _NOTED: Final = {SHARE: 0.05, USD: 0.005}
 """From where on a difference has a tone."""
 
 _IDS: Final = ("trace_id", "session_id", "request_id")
+_SMALL_PART: Final = 0.25
+"""A panel whose answer covers less of the range shows what it covers."""
+
+_STATES: Final = {"over cap": DEARER, "critical": DEARER, "warned": WARNED, "warning": WARNED}
+"""Words in columns of states that have a tone."""
+
 _SAME: Final = 1e-6
 """How far the bars of a bridge may miss their end, as a part of it, before they are no bridge."""
 
@@ -46,9 +53,8 @@ class Cell:
         kind: number, text, time, id or unknown.
         href: Where it leads; empty for nowhere.
         hint: What the link says, or the exact value.
-        tone: DEARER or CHEAPER of a difference; else empty.
+        tone: DEARER or CHEAPER of a difference, WARNED or DEARER of a state; else empty.
         sort: By what a column is sorted.
-        unit: Grafana's unit.
     """
 
     text: str
@@ -162,7 +168,7 @@ def _table(panel: Panel, rows: Rows, ways: Ways) -> Iterator[tuple[str, Any]]:
         known = panel.field(name)
         values = [row[place] for row in rows]
         cells = _cells(name, values, known, dicts, ways)
-        kind = next((cell.kind for cell in cells if cell.kind != "unknown"), "text")
+        kind = next((cell.kind for cell in cells if cell.kind != "unknown"), "number" if known.unit else "text")
         columns.append(Column(title=known.title, kind=kind))
         shown.append(cells)
     yield "columns", columns
@@ -264,7 +270,8 @@ def _shower(
         if isinstance(value, datetime):
             at = _utc(value)
             return Cell(text=moment(at), kind="time", href=href, hint=hint or at.isoformat(), sort=at.isoformat())
-        return Cell(text=str(value), kind="id" if name in _IDS else "text", href=href, hint=hint)
+        tone = _STATES.get(str(value), "") if name in ("limit_state", "severity") else ""
+        return Cell(text=str(value), kind="id" if name in _IDS else "text", href=href, hint=hint, tone=tone)
 
     return show
 
@@ -277,17 +284,25 @@ def _chart(panel: Panel, rows: Rows, answered: Answered) -> dict[str, Any]:
     if is_stacked:
         series.sort(key=lambda each: -sum(value or 0 for value in each[1]))
     step_s = step_of(panel, answered.chosen)
-    since_s, until_s = answered.chosen.since_ms // 1000, answered.chosen.until_ms // 1000
+    since_s, until_s = _span(times, answered.chosen, step_s)
     return {
         "kind": panel.kind,
         "unit": panel.unit,
         "step": step_s,
-        "since": min([since_s, *times]),
-        "until": max([until_s, *times]),
+        "since": since_s,
+        "until": until_s,
         "times": times,
         "series": [{"name": name, "values": values} for name, values in series],
         "events": _events(answered),
     }
+
+
+def _span(times: Sequence[int], chosen: Chosen, step_s: int) -> tuple[int, int]:
+    """Return the seconds that a panel shows: the chosen range, unless its answer is about another or a small part."""
+    since_s, until_s = chosen.since_ms // 1000 // step_s * step_s, chosen.until_ms // 1000 // step_s * step_s
+    if times[-1] > until_s or times[-1] - times[0] < _SMALL_PART * (until_s - since_s):
+        return times[0], max(times[-1], times[0] + step_s)
+    return min(since_s, times[0]), until_s
 
 
 def _series(rows: Rows) -> tuple[list[int], dict[str, list[float | None]]]:

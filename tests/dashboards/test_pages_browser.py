@@ -160,7 +160,7 @@ def test_text_stands_out_from_what_is_behind_it(opened: Opened) -> None:
             .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
         const probe = document.body.appendChild(document.createElement("i"));
         const of = (name) => { probe.style.color = `var(--${name})`; return light(getComputedStyle(probe).color); };
-        const texts = ["ink", "muted", "accent", "dearer", "cheaper"], backs = ["page", "panel", "soft"];
+        const texts = ["ink", "muted", "accent", "dearer", "cheaper", "warned"], backs = ["page", "panel", "soft"];
         return texts.flatMap((text) => backs.map((back) => {
             const [high, low] = [of(text), of(back)].sort((one, other) => other - one);
             return [`${text} on ${back}`, (high + 0.05) / (low + 0.05)];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -43,3 +44,17 @@ def running() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def main() -> int:
+    """Return whether there is one, as an exit code."""
+    try:
+        with running() as browser:
+            sys.stdout.write(f"Chromium {browser.version}\n")
+    except UnavailableError:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -104,7 +104,7 @@
       return {
         width,
         height: Math.max(170, this.box.clientHeight),
-        padding: [10, 12, 0, 0],
+        padding: [10, 22, 0, 0],
         tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1e3), "Etc/UTC"),
         legend: { show: false },
         cursor: {

@@ -32,6 +32,7 @@ def test_unknown_is_not_zero() -> None:
 
 def test_a_change_has_a_sign() -> None:
     assert column([2.5, -0.12, 0.0], "currencyUSD", is_signed=True) == ["+$2.50", f"{MINUS}$0.12", "$0.00"]
+    assert column([0.5, -0.0004], "percentunit", is_signed=True) == [f"+50.0{THIN}%", f"0.0{THIN}%"]
 
 
 def test_shares_are_percent_with_one_decimal() -> None:

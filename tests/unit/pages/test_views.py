@@ -110,10 +110,30 @@ def test_series_share_their_times_and_the_largest_comes_first() -> None:
     ]
 
 
+def span(*times: datetime) -> tuple[int, int]:
+    chart = view("By day and feature", ("time", "feature", "usd"), *((time, "chat", 1.0) for time in times)).chart
+    return chart["since"], chart["until"]
+
+
+def test_a_panel_shows_the_chosen_days() -> None:
+    """The range is 20 November 12:00 to 22 November 12:00; days begin at midnight."""
+    midnight = int(datetime(2026, 11, 20, tzinfo=UTC).timestamp())
+    assert span(UNTIL.replace(day=20, hour=0), UNTIL.replace(hour=0)) == (midnight, midnight + 2 * 86_400)
+
+
 def test_a_month_that_is_not_over_is_shown_to_its_end() -> None:
-    later = UNTIL + timedelta(days=8)
-    chart = view("By day and feature", ("time", "feature", "usd"), (UNTIL, "chat", 1.0), (later, "chat", 1.0)).chart
-    assert (chart["since"], chart["until"]) == (UNTIL_MS // 1000 - 2 * 86_400, int(later.timestamp()))
+    first, last = UNTIL.replace(day=1, hour=0), UNTIL.replace(day=30, hour=0)
+    assert span(first, last) == (int(first.timestamp()), int(last.timestamp()))
+
+
+def test_one_day_of_many_is_shown_as_one() -> None:
+    alone = UNTIL.replace(hour=0) - timedelta(days=1)
+    assert span(alone) == (int(alone.timestamp()), int(alone.timestamp()) + 86_400)
+
+
+def test_a_state_that_needs_somebody_has_a_tone() -> None:
+    shown = view("By feature", ("feature", "limit_state"), ("chat", "over cap"), ("search", "ok"), ("evals", "warned"))
+    assert [row[1].tone for row in shown.rows] == ["up", "", "warned"]
 
 
 def test_a_table_knows_numbers_times_and_texts() -> None:
@@ -122,7 +142,7 @@ def test_a_table_knows_numbers_times_and_texts() -> None:
         ("Last fired", "time"),
         ("Alert", "text"),
         ("Feature", "text"),
-        ("Cost", "text"),
+        ("Cost", "number"),
     ]
     [row] = shown.rows
     assert [cell.text for cell in row] == ["22 Nov 12:00", "velocity", "", "\N{EN DASH}"]
