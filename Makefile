@@ -99,6 +99,11 @@ soak: $(VENV)/.dev
 dashboards: $(VENV)/.dev
 	@$(BIN)/python -m dashboards
 
+## matrix: measure how soon each alert tells its incident, and write it into docs/alerts.md
+.PHONY: matrix
+matrix: $(VENV)/.dev
+	@$(BIN)/python -m tests.dashboards.matrix $(ARGS)
+
 ## dialects: run other instrumentations on the real SDKs and write what their spans are worth into docs/dialects.md
 .PHONY: dialects
 dialects: $(VENV)/.dev

@@ -1,4 +1,5 @@
--- The five numbers of each feature for the last whole week (Monday to Sunday), against the week before.
+-- The five numbers of each feature for the last whole week (Monday to Sunday), against the week before. An alert that
+-- goes on for hours is one anomaly a day.
 WITH
     {include:dates},
     toMonday(today) - 7 AS week,
@@ -32,7 +33,7 @@ WITH
     (
         SELECT
             e.feature AS feature,
-            countIf(e.kind = 'anomaly') AS anomalies,
+            uniqExactIf((e.subject, e.details['fingerprint'], toDate(e.occurred_at)), e.kind = 'anomaly') AS anomalies,
             countIf(e.kind IN ('refusal', 'stopped')) AS stopped
         FROM cost_events AS e
         WHERE e.occurred_at >= toDateTime(week, 'UTC')

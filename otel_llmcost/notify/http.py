@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from otel_llmcost.errors import DeliveryError
 
@@ -75,7 +76,12 @@ def _posted(url: str, body: Mapping[str, object]) -> requests.Response:
 
 
 def _read(answer: requests.Response, secrets: tuple[str, ...]) -> str:
-    text = answer.raw.read(_ANSWER_BYTES, decode_content=True).decode("utf-8", "replace")
+    """Return the beginning of an answer, as far as it comes at once: one that drips must not hold us."""
+    read = getattr(answer.raw, "read1", None)  # urllib3 1 has none
+    try:
+        text = read(_ANSWER_BYTES, decode_content=True).decode("utf-8", "replace") if read else ""
+    except (HTTPError, OSError):
+        return ""  # the status has come, and it is what counts
     for secret in secrets:
         text = text.replace(secret, "***")
     return " ".join(text.split())[:_SHOWN]

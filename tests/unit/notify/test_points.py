@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import email
 import email.policy
+import socket
 import ssl
 import subprocess
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,6 +147,24 @@ def test_who_never_answers_well_is_given_up(inbox: Web) -> None:
     with pytest.raises(DeliveryError, match="answered 500 not now, 3 times"):
         http.post(inbox.url + "/hook", {"text": "x"}, secrets=(), sleep=lambda _: None)
     assert inbox.requests == 3
+
+
+def test_an_answer_that_never_ends_holds_nobody() -> None:
+    """The status says that it was taken; more is not waited for than comes with it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nok")
+                connection.recv(1)  # until the other side hangs up
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        said = http.post(f"http://127.0.0.1:{listening.getsockname()[1]}/hook", {"text": "x"}, secrets=())
+        thread.join()
+    assert said == "200 ok"
 
 
 def test_a_redirect_is_not_followed(inbox: Web) -> None:
