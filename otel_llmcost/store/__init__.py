@@ -90,7 +90,8 @@ class Store:
         location: The DSN as it may be shown, without a password.
         is_read_only: Whether `forbid_writes` was called.
         is_embedded: Whether the engine is in this process; then it derives only when told to.
-        refused: How many rows were set aside, by kind (see `Refused`).
+        refused: How many rows were set aside, by kind (see `Refused`); of those of somebody who was `erased` nothing
+            is kept.
     """
 
     def __init__(
@@ -151,6 +152,8 @@ class Store:
         now_ns = self._clock_ns()
         since_ns = self._kept.since_ns(now_ns)
         written, refused = _writer.write(self._engine, calls, now_ns=now_ns, since_ns=since_ns)
+        if erased := len(calls) - written - len(refused):
+            self.refused["erased"] += erased
         if refused:
             self.refused.update(row.kind for row in refused)
             if self._on_refused is not None:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
     from otel_llmcost.store.engine import Engine
 
-SHARDED_BY: Final = {"llm_calls_log": "cityHash64(trace_id)", "cost_events_log": "cityHash64(event_id)"}
+SHARDED_BY: Final = {
+    "llm_calls_log": "cityHash64(trace_id)",
+    "cost_events_log": "cityHash64(event_id)",
+    "erased_log": "cityHash64(subject)",
+}
 """By what rows find their shard. It has to be part of their key, so that a row that is told again finds the first."""
 
 DECIDED: Final = frozenset(

@@ -1,18 +1,19 @@
 """Erasing a tenant or a user: their calls are removed, and what was derived from them is derived anew without them.
 
-Step by step, and each step can be done again: note which hours are concerned, remove the calls, have the hours derived,
-remove what older derivations still say. The note stays until the last step is done, so that a run that was cut short
-after the calls were gone still knows whose sums to correct. The note holds a hash and no name.
+Step by step, and each step can be done again: have calls refused that come in from here on (`tombstones`), note which
+hours are concerned, remove the calls, have the hours derived, remove what older derivations still say. The note stays
+until the last step is done, so that a run that was cut short after the calls were gone still knows whose sums to
+correct. The note holds a hash and no name.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.store import derive as _derive
+from otel_llmcost.store import tombstones
 from otel_llmcost.store.engine import shard_database
 from otel_llmcost.store.settle import MAX_LISTED
 
@@ -25,10 +26,20 @@ COLUMNS: Final = {"tenant": "tenant", "user": "user_id"}
 """What can be erased, and the column that names it."""
 
 _AT_ONCE: Final = "SETTINGS mutations_sync = 2"
+_BESIDE: Final = """
+(
+    dialect != ''
+    AND tenant = ''
+    AND user_id = ''
+    AND trace_id IN (SELECT theirs.trace_id FROM llm_calls_log AS theirs WHERE theirs.{column} = {{value:String}})
+)
+"""
+"""What other libraries tell in the traces of their calls, and say of nobody."""
+
 _HOURS: Final = """
 SELECT DISTINCT toUnixTimestamp(toStartOfHour(started_at))
 FROM llm_calls_log
-WHERE {column} = {{value:String}}
+WHERE {column} = {{value:String}} OR {beside}
 """
 _NOTED: Final = """
 SELECT DISTINCT arrayJoin(splitByChar(',', details['hours']))
@@ -44,7 +55,7 @@ _CALLS: Final = "SELECT count() FROM llm_calls WHERE {column} = {{value:String}}
 _TOLD_OTHERWISE: Final = """
 SELECT DISTINCT concat(trace_id, span_id)
 FROM llm_calls_log
-WHERE {column} != {{value:String}}
+WHERE {beside} OR {column} != {{value:String}}
     AND (toStartOfHour(started_at), trace_id, span_id) IN
     (
         SELECT
@@ -56,7 +67,8 @@ WHERE {column} != {{value:String}}
     )
 LIMIT {{limit:UInt32}}
 """
-"""Calls of theirs of which another row, received under other rules, names somebody else; it would come to count."""
+"""Calls of theirs of which another row names somebody else, since it was received under other rules, or nobody, since
+another library told it: these would come to count."""
 
 _SUPERSEDED: Final = """
 toUnixTimestamp({start}) IN {{starts:Array(UInt32)}}
@@ -98,14 +110,20 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
     if not value:
         msg = f"an empty {kind} stands for all calls without one, and they are nobody's to erase"
         raise ValueError(msg)
-    column, subject = COLUMNS[kind], hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
-    hours = [row[0] for row in engine.query(_HOURS.format(column=column), {"value": value}).result_rows]
+    column = COLUMNS[kind]
+    subject = tombstones.subject_of(tombstones.salt_of(engine), kind, value)
+    tombstones.remember(engine, kind, value, column)
+    hours = _hours_of(engine, column, value)
     calls = engine.query(_CALLS.format(column=column), {"value": value}).result_rows[0][0]
     said: dict[str, object] = {"subject": subject, "calls": calls, "actor": actor, "reason": reason}
     if hours:
         _note(engine, "erasure_begun", said, {"hours": ",".join(map(str, sorted(hours)))})
     hours = sorted(int(row[0]) for row in engine.query(_NOTED, {"subject": subject}).result_rows)
     _remove_calls(engine, column, value)
+    if late := set(_hours_of(engine, column, value)):  # of a batch that was under way when we began
+        _note(engine, "erasure_begun", said, {"hours": ",".join(map(str, sorted(late)))})
+        _remove_calls(engine, column, value)
+        hours = sorted(late | set(hours))
     if hours:
         engine.change_everywhere(_TOUCH, {"hours": hours})
     cut = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
@@ -119,10 +137,16 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
     return Erased(calls, len(hours))
 
 
+def _hours_of(engine: Engine, column: str, value: str) -> list[int]:
+    sql = _HOURS.format(column=column, beside=_BESIDE.format(column=column))
+    return [row[0] for row in engine.query(sql, {"value": value}).result_rows]
+
+
 def _remove_calls(engine: Engine, column: str, value: str) -> None:
     """Remove every row of their calls: first what names somebody else, which is known by the rows that name them."""
     asked = {"value": value, "limit": MAX_LISTED}
-    while rows := engine.query(_TOLD_OTHERWISE.format(column=column), asked).result_rows:
+    told_otherwise = _TOLD_OTHERWISE.format(column=column, beside=_BESIDE.format(column=column))
+    while rows := engine.query(told_otherwise, asked).result_rows:
         _remove(
             engine,
             "llm_calls_log",

@@ -33,8 +33,8 @@ MAX_LISTED: Final = 2_000
 MAX_LISTS: Final = 16
 MAX_IDS: Final = MAX_LISTED * MAX_LISTS
 
-_IDS: Final = f"arrayConcat({', '.join(f'{{ids_{number}:Array(String)}}' for number in range(MAX_LISTS))})"
-"""The ids that `_listed` gives to a statement."""
+LISTED_IDS: Final = f"arrayConcat({', '.join(f'{{ids_{number}:Array(String)}}' for number in range(MAX_LISTS))})"
+"""The ids that `as_lists` gives to a statement."""
 
 _OTHERS_TOLD: Final = """
 SELECT 1
@@ -53,7 +53,7 @@ WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
 GROUP BY trace_id
 HAVING max(is_retelling) > 0
     OR (max(dialect) != '' AND min(span_id) != max(span_id))
-""".replace("{ids}", _IDS)
+""".replace("{ids}", LISTED_IDS)
 """Traces of several tellings. A telling that is alone in its trace, and was never judged, needs no second look."""
 
 _TOLD_LATER: Final = """
@@ -62,7 +62,7 @@ FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
     AND trace_id IN (SELECT arrayJoin({ids}))
     AND dialect = ''
-""".replace("{ids}", _IDS)
+""".replace("{ids}", LISTED_IDS)
 
 _TELLING: Final = """
 SELECT
@@ -98,19 +98,19 @@ _OTHERS_TELL: Final = """
             AND others.dialect != ''
     )
 """
-_TOLD: Final = (_TELLING + _OTHERS_TELL + _LATEST).replace("{ids}", _IDS)
+_TOLD: Final = (_TELLING + _OTHERS_TELL + _LATEST).replace("{ids}", LISTED_IDS)
 _OURS: Final = """
     AND trace_id IN (SELECT arrayJoin({ids}))
     AND dialect = ''
 """
-_ANSWERED_LATER: Final = (_TELLING + _OURS + _LATEST).replace("{ids}", _IDS)
+_ANSWERED_LATER: Final = (_TELLING + _OURS + _LATEST).replace("{ids}", LISTED_IDS)
 _TOLD_ELSEWHERE: Final = """
 SELECT DISTINCT trace_id
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
     AND dialect != ''
     AND if(response_id = '', provider_request_id, response_id) IN (SELECT arrayJoin({ids}))
-""".replace("{ids}", _IDS)
+""".replace("{ids}", LISTED_IDS)
 
 _PASS_VERDICT: Final = """
 INSERT INTO llm_calls_log
@@ -139,7 +139,7 @@ FROM
         correction_id
 ) AS latest
 WHERE latest.is_retelling != {is_retelling:UInt8}
-""".replace("{ids}", _IDS)
+""".replace("{ids}", LISTED_IDS)
 
 
 _STRAY: Final = """
@@ -174,7 +174,7 @@ GROUP BY
     span_id
 HAVING countIf(correction_id = '') > 0
     AND min(is_retelling) != max(is_retelling)
-""".replace("{ids}", _IDS)
+""".replace("{ids}", LISTED_IDS)
 
 
 def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
@@ -265,7 +265,7 @@ def follow(engine: Engine, hours: set[int], keys: Sequence[tuple[str, str]]) -> 
     for start in range(0, len(keys), MAX_IDS):
         ids = [trace_id + span_id for trace_id, span_id in keys[start : start + MAX_IDS]]
         stray: dict[bool, list[str]] = {True: [], False: []}
-        for trace_id, span_id, of_call in engine.query(_STRAY, {"hours": _times(hours), **_listed(ids)}).result_rows:
+        for trace_id, span_id, of_call in engine.query(_STRAY, {"hours": _times(hours), **as_lists(ids)}).result_rows:
             stray[bool(of_call)].append(trace_id + span_id)
         for is_retelling, found in stray.items():
             if found:
@@ -296,7 +296,7 @@ def _settle(engine: Engine, hours: set[int], traces: Sequence[str]) -> None:
 
 
 def _pass_verdict(engine: Engine, hours: set[int], ids: Sequence[str], *, is_retelling: bool) -> None:
-    engine.change(_PASS_VERDICT, {"is_retelling": int(is_retelling), "hours": _times(hours), **_listed(ids)})
+    engine.change(_PASS_VERDICT, {"is_retelling": int(is_retelling), "hours": _times(hours), **as_lists(ids)})
 
 
 def _others_told(engine: Engine, hours: set[int]) -> bool:
@@ -316,7 +316,7 @@ def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, 
 
 
 def _read(engine: Engine, sql: str, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
-    rows = engine.query(sql, {"hours": _times(hours), **_listed(traces)}).result_rows
+    rows = engine.query(sql, {"hours": _times(hours), **as_lists(traces)}).result_rows
     return {
         Seen(
             trace, span, parent, start, end, call, tuple(models), scope, dialect, tuple(counts) or None, provider
@@ -343,7 +343,7 @@ def _found(engine: Engine, sql: str, hours: set[int], ids: Iterable[str]) -> set
     """Return what a query for single texts finds by these ids."""
     listed, found = sorted(ids), set[str]()
     for start in range(0, len(listed), MAX_IDS):
-        asked = {"hours": _times(hours), **_listed(listed[start : start + MAX_IDS])}
+        asked = {"hours": _times(hours), **as_lists(listed[start : start + MAX_IDS])}
         found.update(text for (text,) in engine.query(sql, asked).result_rows)
     return found
 
@@ -365,7 +365,8 @@ def _seen_in(row: PricedCall) -> Seen:
     )
 
 
-def _listed(ids: Sequence[str]) -> dict[str, Sequence[str]]:
+def as_lists(ids: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Return at most `MAX_IDS` ids as the parameters that `LISTED_IDS` names."""
     return {f"ids_{part}": ids[part * MAX_LISTED : (part + 1) * MAX_LISTED] for part in range(MAX_LISTS)}
 
 

@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.store import rows as _rows
-from otel_llmcost.store import settle
+from otel_llmcost.store import settle, tombstones
 from otel_llmcost.store.engine import RowsRefusedError
 from otel_llmcost.store.rows import PricedCall, Refused
 
@@ -35,10 +35,13 @@ _SETTINGS: Final = {
 def write(
     engine: Engine, calls: Sequence[PricedCall], *, now_ns: int, since_ns: Mapping[str, int]
 ) -> tuple[int, list[Refused]]:
-    """Return how many calls were written, and those that were set aside."""
+    """Return how many calls were written, and those that were set aside.
+
+    Calls of somebody who was erased are neither: nothing is kept of them.
+    """
     refused: list[Refused] = []
     accepted: list[PricedCall] = []
-    for row in calls:
+    for row in tombstones.without_erased(engine, calls):
         refusal = _rows.refusal_of(row, now_ns=now_ns, since_ns=since_ns)
         if refusal is None:
             accepted.append(row)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_llmcost.attribution import Attribution
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.reports.window import Window
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, a_call, said_by, truth_of
+from tests.store.test_once import nested
 
 if TYPE_CHECKING:
     from otel_llmcost.store import PricedCall, Store
@@ -73,7 +78,48 @@ def test_that_it_happened_is_kept_without_the_name(store: Store) -> None:
     store.write(calls())
     store.erase("tenant", "leaving", **WHO)
     (event,) = store.query("SELECT calls, actor, reason, length(subject) FROM cost_events WHERE kind = 'erasure'").rows
-    assert event == (2, "dpo", "asked for it", 64)
+    assert event == (2, "dpo", "asked for it", 32)
+
+
+def test_what_waited_in_a_segment_or_is_told_later_does_not_come_back(store: Store) -> None:
+    """Whoever is let in again, or begins something after the erasure, is let in."""
+    trace = {"trace_id": "a" * 32}
+    theirs = a_call(1, tenant="leaving", user="ann", **trace)
+    store.write([theirs, a_call(2, tenant="staying")])
+    store.erase("tenant", "leaving", **WHO)
+    told_later = a_call(3, dialect="openinference", **trace)
+    assert store.write([theirs, told_later]) == 0
+    assert store.refused == {"erased": 2}
+    others = [
+        a_call(4, dialect="openinference"),  # in another trace
+        a_call(5, tenant="staying", dialect="openinference", **trace, response_id="r5"),  # names somebody else
+        a_call(6, user="ann"),  # the tenant was erased, and not the user
+        a_call(7, tenant="leaving", started_at_ns=time.time_ns() + HOUR_NS),  # a customer once more
+    ]
+    assert store.write(others) == 4
+    counted = store.query("SELECT toUInt8(right(span_id, 1)) FROM llm_calls ORDER BY span_id")
+    assert [number for (number,) in counted] == [2, 4, 5, 6, 7]
+
+
+def test_what_others_told_of_their_calls_goes_with_them(store: Store) -> None:
+    """It was not counted, since ours was; now it would be."""
+    ours, other = nested(1, ["", "openinference"], MIDNIGHT_NS)
+    ours = replace(ours, call=replace(ours.call, attribution=Attribution(tenant="leaving")))
+    store.write([other, ours])
+    assert store.erase("tenant", "leaving", **WHO).calls == 1
+    assert store.query("SELECT count() FROM llm_calls_log").rows == ((0,),)
+    assert store.write([other]) == 0
+
+
+def test_the_hashes_of_two_ledgers_cannot_be_compared(store: Store) -> None:
+    store.write(calls())
+    store.erase("user", "ann", **WHO)
+    (salt,) = (str(s) for (s,) in store.query("SELECT subject FROM erased WHERE kind = 'salt'"))
+    expected = hashlib.sha256(f"{salt}user:ann".encode()).hexdigest()[:32]
+    assert store.query("SELECT subject FROM erased WHERE kind = 'user'").rows == ((expected,),)
+    assert store.query("SELECT count() FROM erased WHERE kind = 'trace'").rows == ((3,),)
+    traces = {hashlib.sha256(f"{salt}trace:{number:032x}".encode()).hexdigest()[:32] for number in (1, 3, 4)}
+    assert {s for (s,) in store.query("SELECT subject FROM erased WHERE kind = 'trace'")} == traces
 
 
 def test_to_erase_somebody_who_is_not_there_does_nothing(store: Store) -> None:
@@ -97,7 +143,10 @@ def test_a_run_cut_short_anywhere_is_finished_by_the_next(store: Store, monkeypa
     real = {name: getattr(store._engine, name) for name in ("command", "change", "insert")}
     everything = calls()
     for budget in range(0, 60, 2):
-        for table in ("llm_calls_log", "touched_hours", "cost_events_log", "spend_hourly_log", "session_spend_log"):
+        for table in (
+            *("llm_calls_log", "touched_hours", "cost_events_log", "erased_log"),
+            *("spend_hourly_log", "session_spend_log"),
+        ):
             store._engine.command(f"TRUNCATE TABLE {table}")
         store.write(everything)
         store.derive()
