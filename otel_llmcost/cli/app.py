@@ -12,6 +12,7 @@ from otel_llmcost.cli.alert import alert
 from otel_llmcost.cli.backfill import backfill
 from otel_llmcost.cli.catalog import catalog
 from otel_llmcost.cli.check import check
+from otel_llmcost.cli.close import close
 from otel_llmcost.cli.dashboard import dashboard
 from otel_llmcost.cli.demo import demo
 from otel_llmcost.cli.digest import digest
@@ -53,6 +54,7 @@ for _command in (
     price,
     reprice,
     verify,
+    close,
     erase,
     backfill,
     migrate,

@@ -23,6 +23,7 @@ SHARDED_BY: Final = {
     "llm_calls_log": "cityHash64(trace_id)",
     "cost_events_log": "cityHash64(event_id)",
     "erased_log": "cityHash64(subject)",
+    "books_log": "cityHash64(feature)",
 }
 """By what rows find their shard. It has to be part of their key, so that a row that is told again finds the first."""
 

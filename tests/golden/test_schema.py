@@ -40,6 +40,9 @@ READ = {
     "rates": "The rates of every table that priced calls here: what `rate_id` and `rate_table_version` stand for.",
     "cost_events": "What happened around the money and is no call: anomalies, releases, corrections, erasures.",
     "closed_months": "The months whose books are closed: nothing corrects the calls that began in them.",
+    "books": "The books of closed months, which never change: what each month cost when it was closed, and what came "
+    "of earlier months since. Sum by `booked_in`.",
+    "erased": "Who and what was erased, by salted hashes.",
     "reported_tags": "The tags that `spend_by_tag_daily` has.",
     "retention": "How long calls are kept, by environment.",
     "kept_since": "Since when the calls of an environment are all there; what was derived from older ones stays.",
