@@ -86,7 +86,7 @@ fuzz: $(VENV)/.dev
 peers:
 	@if command -v $(GO) >/dev/null; then $(MAKE) .build/peers/otelcol .build/peers/go-client .build/peers/deploy-checker; \
 	else echo 'Go is not here: no OpenTelemetry Collector, no Go client, no check of what is deployed'; fi
-	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done .build/peers/schema/.done; \
+	@if command -v npm >/dev/null; then $(MAKE) .build/peers/js/.done .build/peers/schema/.done .build/dialects/js/.done; \
 	else echo 'npm is not here: no JavaScript client, no types of Grafana'; fi
 
 ## soak: make 100,000 calls, a tenth of them streams that end early, and see that nothing is left
@@ -106,7 +106,7 @@ matrix: $(VENV)/.dev
 
 ## dialects: run other instrumentations on the real SDKs and write what their spans are worth into docs/dialects.md
 .PHONY: dialects
-dialects: $(VENV)/.dev
+dialects: $(VENV)/.dev .build/dialects/js/.done
 	@$(BIN)/python -m tests.dialects_live $(ARGS)
 
 ## pictures: make the pictures of README and docs anew: what the demo shows, and every dashboard of a seeded month
@@ -183,6 +183,11 @@ $(FRAMEWORKS)/.test: $(PINS) constraints-frameworks.txt | $(FRAMEWORKS)/bin/pyth
 .build/rates/.done: constraints.txt | $(BIN)/python
 	@rm -rf $(@D)
 	@$(BIN)/python $(PIP_INSTALL) --no-deps --target $(@D) -c constraints.txt litellm
+	@touch $@
+
+.build/dialects/js/.done: tests/dialects_live/js/package.json
+	@mkdir -p $(@D) && cp $< $(@D)
+	cd $(@D) && npm install --silent --no-package-lock --no-audit --no-fund
 	@touch $@
 
 # What `make peers` builds: minutes, once for a version.

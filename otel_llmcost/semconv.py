@@ -190,6 +190,7 @@ TOLD_FINISH: Final = (
 TOLD_REQUEST_ID: Final = (PROVIDER_REQUEST_ID, "anthropic.request.id", "aws.request_id")
 TOLD_ENVIRONMENT: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
 GEN_AI_USAGE_RAW: Final = "gen_ai.usage.raw"
+GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 GEN_AI_USAGE_INPUT_DETAILS: Final = "gen_ai.usage.input_token_details"
 GEN_AI_USAGE_OUTPUT_DETAILS: Final = "gen_ai.usage.output_token_details"
 GEN_AI_PREFIX: Final = "gen_ai."

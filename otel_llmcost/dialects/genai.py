@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost import semconv
 from otel_llmcost.dialects.counts import Counts, Meaning, usage_of
-from otel_llmcost.dialects.reading import call_of, from_json, nanoseconds
+from otel_llmcost.dialects.reading import call_of, from_text, nanoseconds
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
@@ -124,9 +124,9 @@ def counts_of(telling: Telling) -> Counts:
 
 
 def _add_details(telling: Telling, counts: Counts) -> None:
-    """Add what LangChain's usage says in JSON."""
-    inner = from_json(telling.attributes.get(semconv.GEN_AI_USAGE_INPUT_DETAILS))
-    outer = from_json(telling.attributes.get(semconv.GEN_AI_USAGE_OUTPUT_DETAILS))
+    """Add what LangChain's usage says in JSON, or as Python writes it."""
+    inner = from_text(telling.attributes.get(semconv.GEN_AI_USAGE_INPUT_DETAILS))
+    outer = from_text(telling.attributes.get(semconv.GEN_AI_USAGE_OUTPUT_DETAILS))
     short, long = (_int(inner, f"ephemeral_{ttl}_input_tokens") for ttl in ("5m", "1h"))
     if counts.cache_read is None:
         counts.cache_read = _int(inner, "cache_read")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.dialects.counts import Counts, usage_of
-from otel_llmcost.dialects.reading import call_of, from_json
+from otel_llmcost.dialects.reading import call_of, from_json, maker_of
 from otel_llmcost.dialects.telling import whole
 from otel_llmcost.providers.registry import read_answer
 
@@ -32,7 +32,7 @@ def read(telling: Telling) -> LLMCall | None:
     if not operation:
         return None
     model = telling.text(f"{_PREFIX}model.name")
-    maker = _maker_of(model)
+    maker = maker_of(model)
     usage, rule = _usage_of(from_json(telling.attributes.get(f"{_PREFIX}usage_details")), maker)
     return call_of(
         telling,
@@ -72,15 +72,3 @@ _CACHE_WRITE: Final = ("input_cache_creation", "cache_creation_input_tokens", "i
 
 def _first(said: dict[str, Any], *names: str) -> int | None:
     return next((count for name in names if (count := whole(said.get(name))) is not None), None)
-
-
-_MAKERS: Final = {
-    "claude": "anthropic", "gpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "chatgpt": "openai",
-    "text-embedding": "openai", "gemini": "gcp.gemini", "mistral": "mistral_ai", "command": "cohere",
-    "deepseek": "deepseek", "grok": "x_ai",
-}  # fmt: skip
-"""Who sells models whose names begin so."""
-
-
-def _maker_of(model: str) -> str:
-    return next((maker for start, maker in _MAKERS.items() if model.startswith(start)), "")

@@ -1,7 +1,9 @@
 """Logfire's spans of SDKs, and those of pydantic-ai: the conventions' words, inclusive.
 
-Logfire keeps the provider's own usage beside them (`usage.raw`), which tells what the words cannot. Agent runs of
-pydantic-ai repeat the sums of their calls; they name another operation and are none.
+Logfire keeps the provider's own usage beside them (`usage.raw`), which tells what the words cannot. Of a stream it
+tells twice: a span of the request, which says nothing of the answer and is no call, and a log at the end of the stream,
+which repeats the model that was asked for as the one that answered. Agent runs of pydantic-ai repeat the sums of their
+calls; they name another operation and are none.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_llmcost import semconv
 from otel_llmcost.dialects import genai
-from otel_llmcost.dialects.reading import from_json
+from otel_llmcost.dialects.reading import from_json, nanoseconds
 from otel_llmcost.providers.registry import read_answer
 
 if TYPE_CHECKING:
@@ -22,14 +24,20 @@ NAME: Final = "logfire"
 SCOPES: Final = ("logfire", "pydantic-ai")
 RAW: Final = "raw"
 _PYDANTIC_AI: Final = "pydantic-ai"
+_SPAN_TYPE: Final = "logfire.span_type"
+_ANSWERED: Final = (semconv.GEN_AI_OUTPUT_MESSAGES, "response_data")
 
 
 def read(telling: Telling) -> LLMCall | None:
     """Return the call that a span of Logfire or pydantic-ai tells of."""
     name = _PYDANTIC_AI if telling.scope_name.startswith(_PYDANTIC_AI) else NAME
     call = genai.read(telling, name, known="inclusive")
+    if call is None or _begins_stream(telling, call):
+        return None
+    if telling.text(_SPAN_TYPE) == "log":
+        call = _ended_stream(telling, call)
     raw = from_json(telling.attributes.get(semconv.GEN_AI_USAGE_RAW))
-    if call is None or not raw:
+    if not raw:
         return call
     reading = read_answer(call.provider, {"usage": raw})
     if reading.usage is None or reading.fault:
@@ -40,4 +48,20 @@ def read(telling: Telling) -> LLMCall | None:
         billed=reading.billed,
         service_tier=reading.service_tier or call.service_tier,
         input_semantics=RAW,
+    )
+
+
+def _begins_stream(telling: Telling, call: LLMCall) -> bool:
+    """Tell whether a span of Logfire's has nothing of an answer, though it ended well."""
+    is_request = telling.text(_SPAN_TYPE) == "span" and not telling.scope_name.startswith(_PYDANTIC_AI)
+    is_answered = call.usage or call.response_id or any(name in telling.attributes for name in _ANSWERED)
+    return is_request and not is_answered and not call.error_type
+
+
+def _ended_stream(telling: Telling, call: LLMCall) -> LLMCall:
+    """Return the call that a log at the end of a stream tells of: it began as long ago as it took."""
+    took = nanoseconds(telling.attributes.get("duration"), 1_000_000_000) or 0
+    model = call.response_model if call.response_id else ""
+    return replace(
+        call, started_at_ns=call.started_at_ns - took, duration_ns=took, is_stream=True, response_model=model
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ _ATTRIBUTED: Final = (
     semconv.USER_ID,
 )
 
+_MAX_LITERAL: Final = 16_384
 _MAX_DURATION_NS: Final = 30 * 86_400 * 1_000_000_000
 
 
@@ -108,3 +110,29 @@ def from_json(text: object) -> dict[str, Any]:
     except (ValueError, RecursionError):  # no JSON, or nested without end
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def from_text(text: object) -> dict[str, Any]:
+    """Return the object in a text, whether it was written as JSON or as Python writes a dict; else an empty one."""
+    if said := from_json(text):
+        return said
+    if not isinstance(text, str) or not text.startswith("{") or len(text) > _MAX_LITERAL:
+        return {}
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):  # no literal, or nested without end
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+_MAKERS: Final = {
+    "claude": "anthropic", "gpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "chatgpt": "openai",
+    "text-embedding": "openai", "gemini": "gcp.gemini", "mistral": "mistral_ai", "command": "cohere",
+    "deepseek": "deepseek", "grok": "x_ai",
+}  # fmt: skip
+"""Who sells models whose names begin so."""
+
+
+def maker_of(model: str) -> str:
+    """Return who sells a model under that name, as far as the name says; else nothing."""
+    return next((maker for start, maker in _MAKERS.items() if model.startswith(start)), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,8 +54,11 @@ class Telling:
         return ""
 
     def flag(self, *names: str) -> bool:
-        """Tell whether one of these attributes is true."""
-        return any(self.attributes.get(name) is True for name in names)
+        """Tell whether one of these attributes is true; some write it as text."""
+        return any(self.attributes.get(name) in _TRUE for name in names)
+
+
+_TRUE: Final = (True, "True", "true")
 
 
 def whole(value: object) -> int | None:

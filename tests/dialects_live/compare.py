@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.dialects.otlp import calls_in_traces
 from otel_llmcost.usage import UsageQuality
 from tests.bench.environments import ROOT, environment
-from tests.dialects_live.libraries import LIBRARIES, REQUIREMENTS
+from tests.dialects_live.libraries import ALL, LIBRARIES
 from tests.support.replay import recordings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from otel_llmcost.call import LLMCall
+    from tests.dialects_live.libraries import Environment
 
 OUT: Final = ROOT / ".build" / "dialects"
 SURFACES: Final = {
@@ -52,8 +53,7 @@ class Cell:
 
 def run(library: str, mode: str, data_dir: Path | None = None) -> Path:
     """Run the exchanges in the others' environment, and return the directory of what was told."""
-    pins = ROOT / "constraints.txt"
-    python = environment("dialects", *REQUIREMENTS, "--editable", str(ROOT), constraints=pins)
+    python = _python_of(LIBRARIES[library].environment)
     out = (data_dir or OUT) / f"{library}-{mode}"
     is_native = library == "sdk" or mode == "beside"
     kept = {
@@ -70,6 +70,20 @@ def run(library: str, mode: str, data_dir: Path | None = None) -> Path:
     return out
 
 
+def _python_of(wanted: Environment) -> Path:
+    """Return the interpreter of an environment, made where it is missing or old; ours where it needs nothing else."""
+    if not wanted.requirements:
+        return Path(sys.executable)
+    pins = ROOT / "constraints.txt"
+    if wanted.unpinned:
+        lines = [] if wanted.unpinned == ALL else pins.read_text().splitlines()
+        kept = [line for line in lines if line.partition("==")[0] not in wanted.unpinned]
+        pins = OUT / f"constraints-{wanted.name}.txt"
+        pins.parent.mkdir(parents=True, exist_ok=True)
+        pins.write_text("\n".join(kept))
+    return environment(wanted.name, *wanted.requirements, "--editable", str(ROOT), constraints=pins)
+
+
 def told_in(out: Path) -> dict[str, list[LLMCall]]:
     """Return the calls that were told of each exchange, by the recording's id."""
     exchanges = json.loads((out / "exchanges.json").read_text())
@@ -81,12 +95,10 @@ def told_in(out: Path) -> dict[str, list[LLMCall]]:
 
 def compared(library: str, out: Path) -> dict[str, Cell]:
     """Return what is exact, lost and wrong, by surface."""
-    found = {recording.id: recording for recording in recordings("openai", "anthropic")[0]}
+    found = {recording.id: recording for recording in recordings(*LIBRARIES[library].providers)[0]}
     cells: dict[str, Cell] = defaultdict(Cell)
     for recording_id, calls in told_in(out).items():
         recording = found[recording_id]
-        if library == "sdk" and recording.provider != "anthropic":
-            continue
         cell = cells[SURFACES[recording.path] + (", streamed" if recording.is_stream else "")]
         cell.exchanges += 1
         if not calls:

@@ -1,8 +1,36 @@
-"""The libraries that are run, in one environment: they get on with each other and with our pins."""
+"""The libraries that are run. Those that get on with each other and with our pins share an environment."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tests.dialects_live import set_ups
+from tests.dialects_live.set_ups import instrumentors
+from tests.support.exchanges import PATHS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from tests.dialects_live.set_ups import Ask
+
+
+ALL: Final = frozenset({"*"})
+
+
+class Environment(NamedTuple):
+    """Where libraries are installed.
+
+    Attributes:
+        name: Its directory under `.build/bench/`.
+        requirements: What is installed.
+        unpinned: Packages that are not at the versions of `constraints.txt`, since these libraries do not admit them.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    unpinned: frozenset[str] = frozenset()
 
 
 class Library(NamedTuple):
@@ -11,49 +39,79 @@ class Library(NamedTuple):
     Attributes:
         title: Its name for readers, with the versions that are installed.
         dialect: The dialect in which its spans are read.
-        instrumentors: Module and class of each instrumentor; none for what an SDK does by itself.
+        set_up: Puts it to work in a process.
+        environment: Where it is installed.
+        providers: Whose exchanges it can see.
+        paths: The paths whose exchanges it can see.
+        runs_beside: Whether it is run beside us, too.
     """
 
     title: str
     dialect: str
-    instrumentors: tuple[tuple[str, str], ...]
+    set_up: Callable[[TracerProvider], Ask]
+    environment: Environment
+    providers: tuple[str, ...] = ("openai", "anthropic")
+    paths: tuple[str, ...] = PATHS
+    runs_beside: bool = True
 
 
-REQUIREMENTS: Final = (
-    "opentelemetry-instrumentation-genai-openai==1.3b0",
-    "opentelemetry-instrumentation-genai-anthropic==1.3b0",
-    "opentelemetry-instrumentation-openai==0.62.4",
-    "opentelemetry-instrumentation-anthropic==0.62.4",
-    "openinference-instrumentation-openai==0.1.66",
-    "openinference-instrumentation-anthropic==3.1.0",
-    "openai",
-    "anthropic",
+_SDKS: Final = ("openai", "anthropic")
+_SHARED: Final = Environment(
+    "dialects",
+    (
+        "opentelemetry-instrumentation-genai-openai==1.3b0",
+        "opentelemetry-instrumentation-genai-anthropic==1.3b0",
+        "opentelemetry-instrumentation-openai==0.62.4",
+        "opentelemetry-instrumentation-anthropic==0.62.4",
+        "openinference-instrumentation-openai==0.1.66",
+        "openinference-instrumentation-anthropic==3.1.0",
+        *_SDKS,
+    ),
 )
+_OPENLIT: Final = Environment("openlit", ("openlit==1.45.0", "openai==2.54.0", "anthropic==0.125.0"), ALL)
+_LOGFIRE: Final = Environment("logfire", ("logfire==5.2.0", "pydantic-ai-slim[openai,anthropic]==2.68.0", *_SDKS))
+_LANG: Final = Environment("langfuse", ("langfuse==5.0.4", "langsmith[otel]==0.15.0", *_SDKS))
+_LITELLM: Final = Environment("litellm", ("litellm==1.106.2", "openai==2.54.0", "mcp"), ALL)
+_NODE: Final = Environment("node", ())
+_WITHOUT_EMBEDDINGS: Final = tuple(path for path in PATHS if not path.endswith("/embeddings"))
 
 LIBRARIES: Final = {
-    "sdk": Library("the anthropic SDK itself 2.12", "sdk", ()),
+    "sdk": Library("the anthropic SDK itself 2.12", "sdk", set_ups.bare, _SHARED, ("anthropic",), runs_beside=False),
     "opentelemetry": Library(
         "OpenTelemetry genai 1.3b0",
         "opentelemetry",
-        (
-            ("opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor"),
-            ("opentelemetry.instrumentation.genai.anthropic", "AnthropicInstrumentor"),
+        instrumentors(
+            "opentelemetry.instrumentation.genai.openai:OpenAIInstrumentor",
+            "opentelemetry.instrumentation.genai.anthropic:AnthropicInstrumentor",
         ),
+        _SHARED,
     ),
     "openllmetry": Library(
         "OpenLLMetry 0.62.4",
         "openllmetry",
-        (
-            ("opentelemetry.instrumentation.openai", "OpenAIInstrumentor"),
-            ("opentelemetry.instrumentation.anthropic", "AnthropicInstrumentor"),
+        instrumentors(
+            "opentelemetry.instrumentation.openai:OpenAIInstrumentor",
+            "opentelemetry.instrumentation.anthropic:AnthropicInstrumentor",
         ),
+        _SHARED,
     ),
     "openinference": Library(
         "OpenInference openai 0.1.66, anthropic 3.1.0",
         "openinference",
-        (
-            ("openinference.instrumentation.openai", "OpenAIInstrumentor"),
-            ("openinference.instrumentation.anthropic", "AnthropicInstrumentor"),
+        instrumentors(
+            "openinference.instrumentation.openai:OpenAIInstrumentor",
+            "openinference.instrumentation.anthropic:AnthropicInstrumentor",
         ),
+        _SHARED,
     ),
+    "openlit": Library("OpenLIT 1.45.0", "openlit", set_ups.openlit, _OPENLIT),
+    "logfire": Library("Logfire 5.2.0", "logfire", set_ups.logfire, _LOGFIRE),
+    "pydantic-ai": Library(
+        "pydantic-ai 2.68.0", "pydantic-ai", set_ups.pydantic_ai, _LOGFIRE, paths=_WITHOUT_EMBEDDINGS
+    ),
+    "langfuse": Library("Langfuse 5.0.4", "langfuse", set_ups.langfuse, _LANG, ("openai",)),
+    "langsmith": Library("LangSmith 0.15.0", "langsmith", set_ups.langsmith, _LANG),
+    "vercel-5": Library("Vercel AI SDK 5.0.277", "vercel-ai", set_ups.vercel("5"), _NODE, runs_beside=False),
+    "vercel-6": Library("Vercel AI SDK 6.0.326", "vercel-ai", set_ups.vercel("6"), _NODE, runs_beside=False),
+    "litellm": Library("LiteLLM 1.106.2", "litellm", set_ups.litellm, _LITELLM),
 }

@@ -48,7 +48,7 @@ def test_nothing_that_a_library_tells_wrong_is_unflagged(library: str, tmp_path:
         assert f"| {LIBRARIES[library].title} | {surface} | {cell.exchanges} | {cell.exact} |" in page
 
 
-@pytest.mark.parametrize("library", [name for name in LIBRARIES if name != "sdk"])
+@pytest.mark.parametrize("library", [name for name, library in LIBRARIES.items() if library.runs_beside])
 def test_beside_us_every_call_is_billed_once_and_it_is_ours(library: str, tmp_path: Path) -> None:
     """Anthropic's own spans are among them. Our records come from the spool, the spans as a collector gets them."""
     out = ran(library, "beside", tmp_path)

@@ -12,9 +12,8 @@ import json
 import logging
 import sys
 import warnings
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -23,8 +22,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.dialects_live.libraries import LIBRARIES
-from tests.support.exchanges import PATHS, run
+from tests.dialects_live.set_ups import Vercel
 from tests.support.replay import ReplayServer, recordings
+
+if TYPE_CHECKING:
+    from tests.dialects_live.libraries import Library
+    from tests.dialects_live.set_ups import Ask
 
 
 def main(library: str, mode: str, out: Path) -> None:
@@ -39,31 +42,33 @@ def main(library: str, mode: str, out: Path) -> None:
         import otel_llmcost
 
         otel_llmcost.instrument(provider)
-    for module, name in LIBRARIES[library].instrumentors:
-        instrumentor: Any = getattr(import_module(module), name)()
-        instrumentor.instrument(tracer_provider=provider, skip_dep_check=True)
-    exchanges = _run_all(provider.get_tracer("the application"))
+    ask = LIBRARIES[library].set_up(provider)
+    exchanges = _run_all(LIBRARIES[library], ask, provider.get_tracer("the application"))
     if mode == "beside":
         otel_llmcost.uninstrument()
     out.mkdir(parents=True, exist_ok=True)
-    (out / "spans").write_bytes(encode_spans(finished.get_finished_spans()).SerializeToString())
+    provider.force_flush()
+    elsewhere = ask.spans() if isinstance(ask, Vercel) else b""
+    (out / "spans").write_bytes(encode_spans(finished.get_finished_spans()).SerializeToString() + elsewhere)
     (out / "exchanges.json").write_text(json.dumps(exchanges))
 
 
-def _run_all(tracer: trace.Tracer) -> dict[str, str]:
-    found, _ = recordings("openai", "anthropic")
-    exchanges = {}
+def _run_all(library: Library, ask: Ask, tracer: trace.Tracer) -> dict[str, str]:
+    found, _ = recordings(*library.providers)
+    exchanges, errors = {}, {}
     with ReplayServer() as server:
         for recording in found:
-            if recording.path not in PATHS or recording.request.get("background"):
+            if recording.path not in library.paths or recording.request.get("background"):
                 continue
             server.replay(recording)
             with tracer.start_as_current_span("request") as span:
                 try:
-                    run(recording, server.url)
-                except Exception:  # noqa: BLE001 - recorded errors are exchanges as well
-                    pass
+                    ask(recording, server.url)
+                except Exception as error:  # noqa: BLE001 - recorded errors are exchanges as well
+                    errors[recording.id] = f"{type(error).__name__}: {error}"
             exchanges[f"{span.get_span_context().trace_id:032x}"] = recording.id
+    if errors:
+        print(json.dumps(errors, indent=1))  # noqa: T201 - for whoever looks why
     return exchanges
 
 

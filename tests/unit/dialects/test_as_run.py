@@ -1,0 +1,160 @@
+"""What libraries were seen to write when they ran, where it is not what their attributes' names promise."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from otel_llmcost.dialects.reading import from_text
+from otel_llmcost.usage import Usage, UsageQuality
+from tests.unit.dialects.test_dialects import call, told
+
+CACHED = Usage(input_tokens=1532, cache_read_tokens=1111, cache_write_5m_tokens=418, output_tokens=33)
+
+
+def test_langsmith_writes_the_details_of_usage_as_python_does() -> None:
+    read = call("langsmith", {
+        "gen_ai.operation.name": "chat", "gen_ai.system": "langchain", "langsmith.metadata.ls_provider": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5", "langsmith.span.kind": "llm",
+        "gen_ai.usage.input_token_details": str({"cache_read": 1111, "ephemeral_5m_input_tokens": 418}),
+        "gen_ai.usage.input_tokens": 1532, "gen_ai.usage.output_tokens": 33, "gen_ai.usage.total_tokens": 1565,
+    })  # fmt: skip
+    assert (read.usage, read.provider, read.input_semantics) == (CACHED, "anthropic", "inclusive:scope")
+
+
+@pytest.mark.parametrize(
+    "text", ["{'a': __import__('os')}", "{" * 5000, "{'a': 1", "[1]", 7, "{1, 2}", "{" + "'a':{" * 900]
+)
+def test_a_text_that_is_no_object_is_none(text: object) -> None:
+    assert from_text(text) == {}
+
+
+LITELLM: dict[str, Any] = {
+    "gen_ai.request.model": "claude-sonnet-4-5", "gen_ai.response.model": "claude-sonnet-4-5-20250929",
+    "gen_ai.system": "anthropic", "gen_ai.usage.input_tokens": 1532, "gen_ai.usage.output_tokens": 33,
+    "llm.request.type": "completion", "llm.is_streaming": "False",
+}  # fmt: skip
+TOLD_BY_LITELLM: dict[str, Any] = {
+    "prompt_tokens": 1532, "completion_tokens": 33, "completion_tokens_details": {"reasoning_tokens": 7},
+    "prompt_tokens_details": {
+        "cached_tokens": 1111, "cache_creation_tokens": 418, "audio_tokens": None,
+        "cache_creation_token_details": {"ephemeral_5m_input_tokens": 18, "ephemeral_1h_input_tokens": 400},
+    },
+    "server_tool_use": {"web_search_requests": 2}, "iterations": None,
+}  # fmt: skip
+
+
+def test_litellm_tells_cached_tokens_only_in_its_metadata() -> None:
+    """It counts the reasoning tokens of Anthropic itself, so those are not told."""
+    read = call("litellm", LITELLM | {"metadata.usage_object": str(TOLD_BY_LITELLM)})
+    assert read.usage == Usage(
+        input_tokens=1532,
+        cache_read_tokens=1111,
+        cache_write_5m_tokens=18,
+        cache_write_1h_tokens=400,
+        output_tokens=33,
+        web_search=2,
+    )
+    of_openai = call("litellm", LITELLM | {"gen_ai.system": "openai", "metadata.usage_object": str(TOLD_BY_LITELLM)})
+    assert of_openai.usage is not None
+    assert of_openai.usage.reasoning_tokens == 7
+
+
+def test_litellm_adds_what_another_model_consumed_on_the_way() -> None:
+    parts = [
+        {"input_tokens": 1128, "output_tokens": 110, "type": "message"},
+        {"input_tokens": 2518, "output_tokens": 22, "type": "advisor_message", "model": "claude-opus-4-8"},
+    ]
+    usage = {"prompt_tokens": 3646, "completion_tokens": 132, "iterations": parts}
+    summed = {"gen_ai.usage.input_tokens": 3646, "gen_ai.usage.output_tokens": 132}
+    read = call("litellm", LITELLM | summed | {"metadata.usage_object": str(usage)})
+    assert read.usage == Usage(input_tokens=1128, output_tokens=110)
+
+
+def test_litellm_wraps_the_ids_of_some_answers_and_makes_up_those_of_others() -> None:
+    wrapped = base64.b64encode(b"litellm:custom_llm_provider:openai;model_id:None;response_id:resp_04").decode()
+    given = {
+        f"resp_{wrapped}": "resp_04",
+        "chatcmpl-4e21a924-32b9-4277-a6aa-f69cdde046df": "",
+        "chatcmpl-BNhrEFvKSNY08Uphau5iA4InZH6jn": "chatcmpl-BNhrEFvKSNY08Uphau5iA4InZH6jn",
+        "resp_0401f348de3b6855": "resp_0401f348de3b6855",
+    }
+    assert {said: call("litellm", LITELLM | {"gen_ai.response.id": said}).response_id for said in given} == given
+
+
+def test_litellm_leaves_the_provider_out_of_responses() -> None:
+    said = LITELLM | {"gen_ai.system": "", "gen_ai.request.model": "gpt-5"}
+    providers = [call("litellm", said | {"litellm.provider.model": each}).provider for each in ("azure/gpt-5", "gpt-5")]
+    assert providers == ["azure.ai.openai", "openai"]
+
+
+def test_litellm_repeats_the_model_that_was_asked_for_where_it_streams() -> None:
+    said = LITELLM | {"gen_ai.response.model": "claude-sonnet-4-5"}
+    streamed = call("litellm", said | {"llm.is_streaming": "True"})
+    assert (streamed.response_model, streamed.is_stream) == ("", True)
+    assert call("litellm", said).response_model == "claude-sonnet-4-5"
+
+
+LOGFIRE: dict[str, Any] = {
+    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5",
+    "gen_ai.response.model": "claude-sonnet-4-5", "logfire.span_type": "span",
+}  # fmt: skip
+RAW = {
+    "input_tokens": 3, "output_tokens": 33, "cache_creation_input_tokens": 418, "cache_read_input_tokens": 1111,
+    "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 418}, "service_tier": "standard",
+}  # fmt: skip
+
+
+def test_logfire_tells_a_stream_by_the_log_at_its_end() -> None:
+    read = call(
+        "logfire.anthropic",
+        LOGFIRE | {
+            "logfire.span_type": "log", "duration": 0.5, "gen_ai.usage.input_tokens": 1532,
+            "gen_ai.usage.output_tokens": 33, "gen_ai.usage.raw": json.dumps(RAW),
+        },
+        started_at_ns=10_000_000_000,
+        ended_at_ns=10_000_000_000,
+    )  # fmt: skip
+    assert (read.usage, read.input_semantics, read.service_tier) == (CACHED, "raw", "standard")
+    assert (read.started_at_ns, read.duration_ns) == (9_500_000_000, 500_000_000)
+    assert (read.is_stream, read.response_model) == (True, "")
+
+
+def test_a_request_of_logfires_that_says_nothing_of_its_answer_is_no_call_unless_it_failed() -> None:
+    assert told("logfire.openai", LOGFIRE) is None
+    assert call("logfire.openai", LOGFIRE, is_error=True).error_type == "error"
+    assert call("logfire.openai", LOGFIRE | {"response_data": "{}"}).usage_quality is UsageQuality.MISSING
+
+
+def test_openlit_names_no_model_that_answered_embeddings() -> None:
+    said = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "ada", "gen_ai.response.model": "ada"}
+    read = call("openlit.instrumentation.openai", {"gen_ai.operation.name": "embeddings", **said})
+    assert (read.request_model, read.response_model) == ("ada", "")
+
+
+def vercel(provider: str, metadata: dict[str, Any], **usage: int) -> Any:
+    counts = {f"ai.usage.{name}": count for name, count in usage.items()}
+    return call("ai", {
+        "ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "m", "ai.model.provider": provider, **counts,
+        "ai.response.providerMetadata": json.dumps(metadata),
+    })  # fmt: skip
+
+
+def test_vercels_sdk_keeps_the_usage_of_some_providers_as_it_was() -> None:
+    """Version 5 tells neither what was read from cache nor what was written to it by any other word."""
+    read = vercel("anthropic.messages", {"anthropic": {"usage": RAW}}, promptTokens=3, completionTokens=33)
+    assert (read.usage, read.input_semantics, read.service_tier) == (CACHED, "raw", "standard")
+    google = {"promptTokenCount": 100, "candidatesTokenCount": 5, "thoughtsTokenCount": 2, "totalTokenCount": 107}
+    read = vercel("google.generative-ai", {"google": {"usageMetadata": google}}, inputTokens=100, outputTokens=7)
+    assert read.usage == Usage(input_tokens=100, output_tokens=7, reasoning_tokens=2)
+
+
+def test_vercels_sdk_tells_the_tier_of_openai_and_what_bedrock_wrote_to_its_cache() -> None:
+    read = vercel("openai.responses", {"openai": {"serviceTier": "flex"}}, promptTokens=9, completionTokens=1)
+    assert (read.service_tier, read.usage) == ("flex", Usage(input_tokens=9, output_tokens=1))
+    bedrock = {"bedrock": {"usage": {"cacheWriteInputTokens": 300}}}
+    read = vercel("amazon-bedrock", bedrock, inputTokens=10, cachedInputTokens=2000, outputTokens=90)
+    assert read.usage == Usage(input_tokens=2310, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90)
