@@ -1,5 +1,6 @@
 """LiteLLM's callback: the conventions' words; it sums what Anthropic and Bedrock count apart, so input is inclusive.
 
+Where a stream tells no usage it counts by itself, and then knows no details of the input: those counts are estimates.
 Cached and reasoning tokens it tells only in its own usage object, which stands among the metadata as Python writes it;
 for Anthropic the latter are counted by itself. An answer that it has translated bears an id of its own, and a stream
 the model that was asked for. The raw request that it shows below a call is the same call. Guardrails, MCP tools and
@@ -16,6 +17,7 @@ from otel_llmcost import semconv
 from otel_llmcost.dialects import genai
 from otel_llmcost.dialects.reading import from_text, maker_of
 from otel_llmcost.providers.reading import objects, section
+from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
@@ -36,12 +38,16 @@ def read(telling: Telling) -> LLMCall | None:
     if telling.name.startswith(_NO_CALLS):
         return None
     model, answered = telling.text(semconv.GEN_AI_REQUEST_MODEL), telling.text(semconv.GEN_AI_RESPONSE_MODEL)
-    is_repeated = telling.flag(*semconv.TOLD_STREAM) and answered == model
+    is_stream = telling.flag(*semconv.TOLD_STREAM)
+    is_repeated = is_stream and answered == model
+    usage = from_text(telling.attributes.get(_USAGE))
+    is_counted = is_stream and bool(usage) and section(usage, "prompt_tokens_details") is None
     return genai.read(
         telling,
         NAME,
         known="inclusive",
         amend=_amend,
+        quality=UsageQuality.ESTIMATED if is_counted else UsageQuality.REPORTED,
         provider=_provider_of(telling, model),
         response_model="" if is_repeated else answered,
         response_id=_id_of(telling.text(semconv.GEN_AI_RESPONSE_ID)),

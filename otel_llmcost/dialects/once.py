@@ -22,6 +22,11 @@ from otel_llmcost.call import ids_of_answer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+_FROM_FIRST_PIECE: Final = frozenset({"logfire"})
+"""Dialects that tell a stream as if it had begun with its first piece."""
+
+_UNREAD_NS: Final = 1_000_000_000
+
 _STANDING: Final = {"": 0, "sdk": 1, "opentelemetry": 2}
 _OTHERS: Final = 3
 
@@ -95,7 +100,7 @@ class _Trace:
     """
 
     def __init__(self, tellings: Sequence[Seen]) -> None:
-        self._all = sorted(tellings, key=lambda telling: (telling.started_at_ns, telling.span_id))
+        self._all = sorted(_from_the_request_on(tellings), key=_order)
         self._by_span = {telling.span_id: telling for telling in self._all}
         self._joined_to = {span_id: span_id for span_id in self._by_span}
         self._dropped: set[str] = set()
@@ -189,6 +194,38 @@ class _Trace:
 
     def _join(self, one: str, other: str) -> None:
         self._joined_to[self._root(one)] = self._root(other)
+
+
+def _order(telling: Seen) -> tuple[int, str]:
+    return telling.started_at_ns, telling.span_id
+
+
+def _from_the_request_on(tellings: Iterable[Seen]) -> Iterator[Seen]:
+    """Yield the tellings; one of a stream from its first piece on is put around the call whose end it saw."""
+    ordered, taken = sorted(tellings, key=_order), set[str]()
+    for telling in ordered:
+        if telling.dialect in _FROM_FIRST_PIECE and telling.counts:
+            begun = [each for each in ordered if each.span_id not in taken and _ended_within(each, telling)]
+            if begun:
+                taken.add(begun[-1].span_id)
+                yield telling._replace(started_at_ns=begun[-1].started_at_ns - 1)
+                continue
+        yield telling
+
+
+def _ended_within(early: Seen, late: Seen) -> bool:
+    """Tell whether a telling of another library with the same counts began before another one and ended within it.
+
+    A short answer has arrived as a whole, and ended, before its first piece is read.
+    """
+    overlaps = early.started_at_ns <= late.started_at_ns < early.ended_at_ns + _UNREAD_NS
+    return (
+        overlaps
+        and early.ended_at_ns <= late.ended_at_ns
+        and early.scope != late.scope
+        and early.counts == late.counts
+        and _may_be_one(early, late)
+    )
 
 
 def _may_be_one(outer: Seen, inner: Seen) -> bool:

@@ -89,7 +89,8 @@ def told_in(out: Path) -> dict[str, list[LLMCall]]:
     exchanges = json.loads((out / "exchanges.json").read_text())
     told: dict[str, list[LLMCall]] = {recording: [] for recording in exchanges.values()}
     for call in calls_in_traces((out / "spans").read_bytes()):
-        told[exchanges[call.trace_id]].append(call)
+        if call.trace_id in exchanges:  # others are of runs that the library tells once more, on their own
+            told[exchanges[call.trace_id]].append(call)
     return told
 
 

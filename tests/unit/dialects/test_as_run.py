@@ -98,6 +98,14 @@ def test_litellm_repeats_the_model_that_was_asked_for_where_it_streams() -> None
     assert call("litellm", said).response_model == "claude-sonnet-4-5"
 
 
+def test_litellm_counts_a_stream_that_tells_no_usage() -> None:
+    """Then it knows nothing of the input's details."""
+    usage = {"prompt_tokens": 13, "completion_tokens": 13, "prompt_tokens_details": None}
+    said = LITELLM | {"metadata.usage_object": str(usage)}
+    qualities = [call("litellm", said | {"llm.is_streaming": streams}).usage_quality for streams in ("True", "False")]
+    assert qualities == [UsageQuality.ESTIMATED, UsageQuality.REPORTED]
+
+
 LOGFIRE: dict[str, Any] = {
     "gen_ai.operation.name": "chat", "gen_ai.provider.name": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5",
     "gen_ai.response.model": "claude-sonnet-4-5", "logfire.span_type": "span",

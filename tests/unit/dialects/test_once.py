@@ -12,7 +12,15 @@ from otel_llmcost.dialects.once import Seen, retellings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DIALECTS = {"o": "", "n": "sdk", "t": "opentelemetry", "l": "openllmetry", "i": "openinference", "c": "langchain"}
+DIALECTS = {
+    "o": "",
+    "n": "sdk",
+    "t": "opentelemetry",
+    "l": "openllmetry",
+    "i": "openinference",
+    "c": "langchain",
+    "f": "logfire",
+}
 
 
 def seen(name: str, within: str = "", *, at: int = 0, until: int = 0, **said: Any) -> Seen:
@@ -168,3 +176,24 @@ def test_thousands_of_equal_calls_in_one_trace_are_judged_one_by_one() -> None:
         tellings.append(seen(f"c{number}", at=start, until=start + 90))
         tellings.append(seen(f"i{number}", at=start + 1, until=start + 80))
     assert _counted(tellings) == {f"i{number}" for number in range(5_000)}
+
+
+def test_logfire_tells_a_stream_from_its_first_piece_on_and_it_is_the_call_that_ended_in_it() -> None:
+    assert counted(seen("o", at=0, until=50), seen("f", at=20, until=60)) == {"o"}
+    assert counted(seen("o", at=0, until=10), seen("f", at=20, until=60)) == {"o"}
+    assert counted(seen("o", at=0, until=50), seen("l", at=20, until=60)) == {"o", "l"}
+
+
+def test_a_stream_of_logfires_is_one_call_and_another_one_alike_is_another() -> None:
+    """Two streams at once, of which each is told twice; and one that ours does not see."""
+    both = (
+        seen("o1", at=0, until=50),
+        seen("o2", at=5, until=55),
+        seen("f1", at=20, until=60),
+        seen("f2", at=21, until=61),
+    )
+    assert counted(*both) == {"o1", "o2"}
+    assert counted(seen("o1", at=0, until=50), seen("f1", at=20, until=60), seen("f2", at=21, until=61)) >= {"o1"}
+    assert len(counted(seen("o1", at=0, until=50), seen("f1", at=20, until=60), seen("f2", at=21, until=61))) == 2
+    late = seen("f", at=3_000_000_000, until=3_000_000_060)
+    assert counted(seen("o", at=0, until=50), late) == {"o", "f"}
