@@ -1,4 +1,5 @@
--- Features whose spend rose in each of the last three whole weeks.
+-- Features whose spend rose in each of the last three whole weeks. A week of which only some days were recorded rises
+-- by nothing.
 WITH
     {include:dates},
     toMonday(today) - 7 AS week
@@ -32,6 +33,7 @@ WHERE w.usd[4] > 1.02 * w.usd[3]
     AND w.usd[3] > 1.02 * w.usd[2]
     AND w.usd[2] > 1.02 * w.usd[1]
     AND w.usd[1] > 0
+    AND (SELECT min(a.day) FROM spend_daily AS a WHERE a.day >= week - 28) <= week - 21
 ORDER BY
     last_week_usd DESC,
     feature

@@ -74,7 +74,7 @@ def usd(amount: float | None) -> str:
 
 def change(share: float | None) -> str:
     """Return a change in percent with its sign; a dash where there was nothing before."""
-    return "-" if share is None else f"{100 * share:+.0f} %"
+    return "-" if share is None else f"{round(100 * share):+d} %"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
