@@ -162,6 +162,7 @@ def _pictures(browser: Browser, page: Path) -> Iterator[tuple[str, bytes]]:
 
 def _looked_at(browser: Browser, page: Path, uid: str, *, whole: bool = True, **options: Any) -> bytes:
     with browser.new_context(**options) as context:
+        context.set_default_timeout(120_000)
         tab = context.new_page()
         tab.goto(f"{page.as_uri()}#{uid}")
         if tab.query_selector(f"#{uid} .chart"):

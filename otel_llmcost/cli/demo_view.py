@@ -153,7 +153,8 @@ def _print_next(result: DemoResult, console: Console) -> None:
         f"{llmcost} report",
     ):
         console.print(f"  {line}", soft_wrap=True)
-    console.print(Text("\nThe dashboards, in a browser", style="bold"))
+    more = "" if result.days else f"; {llmcost} demo --days 30 has a month to show"
+    console.print(Text.assemble(("\nThe dashboards, in a browser", "bold"), (more, "dim")), soft_wrap=True)
     console.print(f"  {_for_shell(result.page)}", soft_wrap=True)
 
 

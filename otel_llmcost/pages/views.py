@@ -301,7 +301,7 @@ def _span(times: Sequence[int], chosen: Chosen, step_s: int) -> tuple[int, int]:
     """Return the seconds that a panel shows: the chosen range, unless its answer is about another or a small part."""
     since_s, until_s = chosen.since_ms // 1000 // step_s * step_s, chosen.until_ms // 1000 // step_s * step_s
     if times[-1] > until_s or times[-1] - times[0] < _SMALL_PART * (until_s - since_s):
-        return times[0], max(times[-1], times[0] + step_s)
+        return times[0], times[-1]
     return min(since_s, times[0]), until_s
 
 

@@ -83,6 +83,7 @@ def browser() -> Iterator[Browser]:
 def opened(browser: Browser, file: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     options: dict[str, Any] = getattr(request, "param", {})
     with browser.new_context(**options) as context:
+        context.set_default_timeout(120_000)  # a busy machine may be slow, and is not wrong
         page = context.new_page()
         found = Opened(page, [], [])
         page.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))

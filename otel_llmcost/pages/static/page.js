@@ -72,7 +72,9 @@
       this.data = JSON.parse(figure.querySelector("script").textContent);
       this.isStacked = this.data.kind === "bars";
       this.hidden = new Set();
-      this.events = [...this.data.events].sort((one, other) => one.at - other.at);
+      const { since, until, step } = this.data;
+      this.edge = this.isStacked ? step / 2 : since === until ? step : 0;
+      this.events = this.data.events.filter(({ at }) => at >= since - this.edge && at <= until + this.edge);
       this.colors = this.data.series.map((series, place) =>
         series.name.startsWith("(") ? "neutral" : COLORS[place % COLORS.length]);
       this.tooltip = make("div", { class: "tip", role: "status" });
@@ -99,7 +101,6 @@
     options(width) {
       const { unit, step, since, until } = this.data;
       const order = this.isStacked ? [...this.shown].reverse() : this.shown;
-      const edge = this.isStacked ? step / 2 : 0;
       const axis = { stroke: () => color("muted"), font: "12px system-ui, sans-serif", ticks: { show: false } };
       return {
         width,
@@ -114,7 +115,7 @@
           sync: { key: this.figure.closest(".board").id, scales: ["x", null] },
         },
         scales: {
-          x: { time: true, range: () => [since - edge, until + edge] },
+          x: { time: true, range: () => [since - this.edge, until + this.edge] },
           y: { range: (_, low, high) => [Math.min(0, low || 0), (high || 1) * 1.06] },
         },
         axes: [
@@ -124,6 +125,7 @@
             size: 26,
             gap: 6,
             space: 64,
+            ...(step >= 86400 && { incrs: [1, 2, 4, 7, 14, 28, 91, 365].map((days) => days * 86400) }),
             values: (_, splits, __, ___, gap) => splits.map((stamp) =>
               gap >= 86400 || stamp % 86400 === 0 ? day(stamp) : clock(stamp)),
           },
