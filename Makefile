@@ -131,10 +131,10 @@ rates: $(VENV)/.dev .build/rates/.done
 .PHONY: up
 up: $(VENV)/.demo
 	@if docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then \
-	  $(MAKE) --no-print-directory .env; source ./.env; \
+	  $(MAKE) --no-print-directory .env; password() { sed -n "s/^$$1_PASSWORD=//p" .env; }; \
 	  docker compose up --detach --build --wait; $(if $(DEMO),docker compose run --rm --build demo;) \
-	  export LLMCOST_DSN=clickhouse://llmcost:$$CLICKHOUSE_PASSWORD@127.0.0.1:8123/llmcost; \
-	  echo "Grafana: http://127.0.0.1:3000, user admin, password $$GRAFANA_PASSWORD (in .env)"; \
+	  export LLMCOST_DSN=clickhouse://llmcost:$$(password CLICKHOUSE)@127.0.0.1:8123/llmcost; \
+	  echo "Grafana: http://127.0.0.1:3000, user admin, password $$(password GRAFANA) (in .env)"; \
 	  echo "Send OTLP to 127.0.0.1:4317 (gRPC) or LLMCOST_ENDPOINT=http://127.0.0.1:4318 (HTTP)"; fi; \
 	$(BIN)/llmcost up $(ARGS)
 

@@ -38,8 +38,8 @@ def check(
     from otel_llmcost.reports.alerts.check import check as look
 
     points = configured_points() if notify else []
-    at_ns = time.time_ns()
     with opened(dsn, data_dir_of(data_dir), must_own=notify) as store:
+        at_ns = time.time_ns()
         found = look(store, at_ns=at_ns)
         if notify and found:
             store.record("cost_events_log", [firing.event() for firing in found])

@@ -41,8 +41,8 @@ def test_nothing_listens_beyond_this_machine(services: Any) -> None:
 
 def test_make_up_waits_for_the_server_and_writes_to_it(services: Any) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    (written,) = re.findall(r"LLMCOST_DSN=(\S+);", makefile)
-    server = dsn.parse(written.replace("$$CLICKHOUSE_PASSWORD", "secret"))
+    (written,) = re.findall(r"LLMCOST_DSN=(.+);", makefile)
+    server = dsn.parse(written.replace("$$(password CLICKHOUSE)", "secret"))
     assert isinstance(server, dsn.Server)
     given = services["clickhouse"]["environment"]
     assert (server.username, server.database) == (given["CLICKHOUSE_USER"], given["CLICKHOUSE_DB"])
