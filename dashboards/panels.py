@@ -42,6 +42,9 @@ UNITS: Final = {
 }
 """Grafana's unit for each ending of a column's name, the longest ending first."""
 
+_SMALL: Final = r"/(^|_)a_(call|session)(_\w+)?_usd$/"
+"""Money of which cents say nothing."""
+
 TIME_SERIES: Final = 0
 TABLE: Final = 1
 
@@ -180,6 +183,7 @@ def _columned(panel: Any, spec: Panel) -> Any:
         if ending == "usd":
             properties.append(models.DynamicConfigValue(id_val="decimals", value=2))
         panel = panel.override_by_regexp(f"/(^|_){ending}$/", properties)
+    panel = panel.override_by_regexp(_SMALL, [models.DynamicConfigValue(id_val="decimals", value=4)])
     for column, link in spec.cells.items():
         shown = models.DynamicConfigValue(id_val="links", value=[{"title": link.title, "url": link.url}])
         panel = panel.override_by_name(column, [shown])

@@ -106,6 +106,18 @@ NOT_FILTERED = {
 }
 
 
+@pytest.mark.parametrize(
+    ("column", "decimals"), [("a_call_usd", 4), ("p95_a_session_usd", 4), ("a_call_now_usd", 4), ("a_month_usd", 2)]
+)
+def test_what_a_call_costs_is_shown_beyond_cents(column: str, decimals: int) -> None:
+    [panel] = [panel for board in BOARDS for panel in board.panels if panel["title"] == "By feature"]
+    found = 0
+    for override in panel["fieldConfig"]["overrides"]:
+        if override["matcher"]["id"] == "byRegexp" and re.search(override["matcher"]["options"].strip("/"), column):
+            found = {each["id"]: each["value"] for each in override["properties"]}.get("decimals", found)
+    assert found == decimals
+
+
 def test_a_unit_is_known_by_the_end_of_a_name() -> None:
     assert unit_of("yesterday_usd") == "currencyUSD"
     assert unit_of("last_hour_usd_per_hour") == "currencyUSD"

@@ -30,7 +30,7 @@ def running() -> Iterator[Browser]:
         UnavailableError: Neither the system nor Playwright has one.
     """
     try:
-        from playwright.sync_api import sync_playwright
+        from playwright.sync_api import Error, sync_playwright
     except ImportError as error:
         msg = "playwright is not installed"
         raise UnavailableError(msg) from error
@@ -39,7 +39,11 @@ def running() -> Iterator[Browser]:
         if not found and not Path(playwright.chromium.executable_path).exists():
             msg = "no Chromium: `make chromium` installs one where it can"
             raise UnavailableError(msg)
-        browser = playwright.chromium.launch(executable_path=found or None, args=list(_ARGUMENTS))
+        try:
+            browser = playwright.chromium.launch(executable_path=found or None, args=list(_ARGUMENTS))
+        except Error as error:
+            msg = f"Chromium does not start: {' '.join(str(error).split())[:200]}"
+            raise UnavailableError(msg) from error
         try:
             yield browser
         finally:
