@@ -23,11 +23,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_llmcost.call import LLMCall
+    from otel_llmcost.dialects.batch import CallBatch
+    from otel_llmcost.dialects.wire import Ints
     from otel_llmcost.pricing import Pricer
     from otel_llmcost.spool import Frame, Segment
     from otel_llmcost.store import Refused, Store
+    from otel_llmcost.store.batches import PricedBatch
 
-BATCH_CALLS: Final = 50_000
+    _Received = tuple[int, LLMCall]
+    """A call, behind the moment of its receipt in Unix nanoseconds."""
+
+IN_BULK_BYTES: Final = 256 * 1024
+"""Of fewer bytes the calls are read one by one: to set up columns takes longer than it saves."""
+
 MAX_REFUSED_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -116,48 +124,122 @@ def calls_of(frame: Frame, on_fault: Callable[[Exception], None] | None = None) 
     return read(frame.payload, on_fault)
 
 
+def priced_by_column(
+    calls: CallBatch,
+    pricer: Pricer,
+    prepared: Callable[[LLMCall], LLMCall],
+    edges: Sequence[int],
+    received_at_ns: Ints,
+) -> PricedBatch:
+    """Return calls by column with their prices; the arguments are those of `Read.priced`.
+
+    Raises:
+        LookupError: Their price depends on something that differs from call to call.
+    """
+    import numpy as np
+
+    from otel_llmcost.pricing.kernel import CallColumns
+    from otel_llmcost.store.batches import PricedBatch
+
+    if varying := {*calls.texts, *calls.numbers} & {*pricer.kind}:
+        raise LookupError(*varying)
+    calls = calls.changed(lambda call: pricer.located(prepared(call)), edges)
+    kinds = [pricer.kind_of(call) for call in calls.patterns]
+    columns = CallColumns(
+        kinds=[kinds[number] for number in calls.form.tolist()],
+        started_at_ns=calls.started_at_ns,
+        counts=calls.counts,
+        has_usage=np.array([call.usage is not None for call in calls.patterns], np.bool_)[calls.form],
+    )
+    prices = pricer.kernel.price_columns(columns)
+    return PricedBatch(calls, prices, received_at_ns, np.zeros(len(calls), np.bool_))
+
+
 @dataclass(slots=True)
 class Read:
-    """The calls of a segment as they are read, of which nothing that is wrong with one stops the others.
+    """What a segment tells, of which nothing that is wrong with one call stops the others.
 
     Attributes:
         path: The segment.
-        calls: What was told.
-        received_ns: When each was received.
+        frames: Its requests.
         faults: What could not be read or priced.
     """
 
     path: Path
-    calls: list[LLMCall] = field(default_factory=list)
-    received_ns: list[int] = field(default_factory=list)
+    frames: Sequence[Frame]
     faults: list[CorruptSegmentError] = field(default_factory=list)
 
-    def add(self, frame: Frame) -> None:
-        """Read a frame."""
-        before, lost = len(self.calls), list[Exception]()
-        try:
-            self.calls.extend(calls_of(frame, lost.append))
-        except Exception as error:  # noqa: BLE001 - no request, or one that no reader of ours expected
-            self._note("a frame is no request of ours", [error])
-        self._note("spans cannot be read", lost)
-        self.received_ns += [frame.received_at_ns] * (len(self.calls) - before)
-
-    def priced(self, pricer: Pricer, prepared: Callable[[LLMCall], LLMCall] | None = None) -> list[PricedCall]:
-        """Return the calls with their prices, and forget them.
+    def priced(
+        self,
+        pricer: Pricer,
+        prepared: Callable[[LLMCall], LLMCall] = lambda call: call,
+        edges: Sequence[int] | None = (),
+    ) -> Sequence[PricedCall]:
+        """Return the calls with their prices.
 
         Args:
             pricer: The rates.
             prepared: What is done to each before.
+            edges: Unix nanoseconds at which that may change, besides midnight UTC. It depends on nothing else that
+                differs from call to call but the tenant; None where it does.
         """
-        calls, received_ns, lost = self.calls, self.received_ns, list[Exception]()
-        self.calls, self.received_ns = [], []
+        traces = [frame for frame in self.frames if frame.signal == "traces"]
+        if edges is None or sum(len(frame.payload) for frame in traces) < IN_BULK_BYTES:
+            return self._singly(self._read(self.frames), pricer, prepared)
+        from otel_llmcost.store.calls import PricedCalls
+
+        batch, others = self._in_bulk(traces, pricer, prepared, edges)
+        others += self._read([frame for frame in self.frames if frame.signal != "traces"])
+        return PricedCalls([batch] if batch else [], self._singly(others, pricer, prepared))
+
+    def _in_bulk(
+        self, frames: Sequence[Frame], pricer: Pricer, prepared: Callable[[LLMCall], LLMCall], edges: Sequence[int]
+    ) -> tuple[PricedBatch | None, list[_Received]]:
+        """Return the calls of requests that can be priced by column, and the others."""
+        import numpy as np
+
+        from otel_llmcost.dialects.bulk import read_in_bulk
+
         try:
-            return priced_as_received([prepared(call) for call in calls] if prepared else calls, pricer, received_ns)
+            found = read_in_bulk([frame.payload for frame in frames])
+        except Exception:  # noqa: BLE001 - what is wrong is found and told by whoever reads span by span
+            return None, self._read(frames)
+        self._note("spans cannot be read", found.faults)
+        others = [(frames[number].received_at_ns, call) for number, call in found.singles]
+        others += self._read([frames[number] for number in found.torn])
+        if found.calls is None:
+            return None, others
+        received_ns = np.array([frame.received_at_ns for frame in frames], np.int64)[found.calls.frame]
+        try:
+            return priced_by_column(found.calls, pricer, prepared, edges, received_ns), others
+        except Exception:  # noqa: BLE001 - the calls at fault are found below, one by one
+            calls = map(found.calls.call, range(len(found.calls)))
+            return None, others + list(zip(received_ns.tolist(), calls, strict=True))
+
+    def _read(self, frames: Iterable[Frame]) -> list[_Received]:
+        """Return the calls of requests, read one by one."""
+        read: list[_Received] = []
+        for frame in frames:
+            lost = list[Exception]()
+            try:
+                read += [(frame.received_at_ns, call) for call in calls_of(frame, lost.append)]
+            except Exception as error:  # noqa: BLE001 - no request, or one that no reader of ours expected
+                self._note("a frame is no request of ours", [error])
+            self._note("spans cannot be read", lost)
+        return read
+
+    def _singly(
+        self, read: Sequence[_Received], pricer: Pricer, prepared: Callable[[LLMCall], LLMCall]
+    ) -> list[PricedCall]:
+        """Return calls with their prices, row by row."""
+        received_ns, lost = [at_ns for at_ns, _ in read], list[Exception]()
+        try:
+            return priced_as_received([prepared(call) for _, call in read], pricer, received_ns)
         except Exception:  # noqa: BLE001 - that of one call, whichever; it is found below
             rows: list[PricedCall] = []
-        for call, at_ns in zip(calls, received_ns, strict=True):
+        for at_ns, call in read:
             try:
-                rows += priced_as_received([prepared(call) if prepared else call], pricer, [at_ns])
+                rows += priced_as_received([prepared(call)], pricer, [at_ns])
             except Exception as error:  # noqa: BLE001 - it is counted, and kept in its segment
                 lost.append(error)
         self._note("calls cannot be priced", lost)
@@ -202,8 +284,7 @@ def _take(segment: Segment, spool: Spool, store: Store, pricer: Pricer, done: Dr
     Raises:
         RowsRefusedError: The store does not take its rows.
     """
-    for batch in _batches(segment, pricer):
-        done.calls += store.write(batch)
+    done.calls += store.write(Read(segment.path, segment.frames, segment.faults).priced(pricer))
     if segment.is_sealed:
         done.faults.extend(f"{fault}; the segment is kept in corrupt/" for fault in segment.faults)
         spool.acknowledge(segment, now_s=time.time())
@@ -215,14 +296,3 @@ def _left(segment: Segment, spool: Spool, done: Drained) -> str:
     if not segment.is_sealed or not done.calls:
         return "it waits, since nothing else was taken either"
     return f"kept as {spool.reject(segment)}"
-
-
-def _batches(segment: Segment, pricer: Pricer) -> Iterator[list[PricedCall]]:
-    """Yield the calls of a segment, priced, in batches; what cannot be read is a fault of it."""
-    read = Read(segment.path, faults=segment.faults)
-    for frame in segment.frames:
-        read.add(frame)
-        if len(read.calls) >= BATCH_CALLS:
-            yield read.priced(pricer)
-    if read.calls:
-        yield read.priced(pricer)

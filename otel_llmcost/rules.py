@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from otel_llmcost.attribution import NAMES, NOBODY, Attribution
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from otel_llmcost.call import LLMCall
 
@@ -78,6 +78,12 @@ class Rules:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._rules)
+
+    def edges_unless(self, asked: Collection[str]) -> Sequence[int] | None:
+        """Return the Unix nanoseconds at which a rule begins or ends; None where one asks for any of these fields."""
+        if not set(self._asked).isdisjoint(asked):
+            return None
+        return sorted({at for rule in self._rules for at in (rule.from_ns, rule.to_ns) if at is not None})
 
     def attribute(self, call: LLMCall) -> None:
         """Fill in who pays, where the call does not say it and a rule does. The call has to be the caller's own."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.drain import Read
 from otel_llmcost.errors import LLMCostError, StoreError, StoreUnreachableError
+from otel_llmcost.store.calls import PricedCalls, summary_of
 from otel_llmcost.store.engine import RowsRefusedError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class _Portion:
 
     spool: Spool
     segment: Segment
-    rows: list[PricedCall]
+    rows: Sequence[PricedCall]
     frames: int
     faults: list[CorruptSegmentError]
 
@@ -103,6 +104,7 @@ class Intake:
         sources: The segments of our own journal, and those of local applications.
         pricer: Tells the rates of this moment.
         attributed: Says who pays, by the rules of this moment.
+        edges: Tells on what that depends: see `Read.priced`.
         refresh: Brings what is asked of the store up to date, before each batch.
         meters: What is counted.
         progress: How it is doing.
@@ -113,6 +115,7 @@ class Intake:
     pricer: Callable[[], Pricer]
     attributed: Callable[[LLMCall], LLMCall]
     meters: Meters
+    edges: Callable[[], Sequence[int] | None] = lambda: ()
     refresh: Callable[[Store], None] = lambda _: None
     progress: Progress = field(default_factory=Progress)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -206,9 +209,8 @@ class Intake:
         if self.progress.fault:
             self.store.query("SELECT 1")  # is it back?
         portions, is_more = self._gathered()
-        rows = [row for portion in portions for row in portion.rows]
         try:
-            self._write(rows)
+            self._write(PricedCalls.joined(portion.rows for portion in portions))
         except RowsRefusedError:
             self._write_one_by_one(portions)
         else:
@@ -242,11 +244,9 @@ class Intake:
                     yield spool, segment
 
     def _portion(self, spool: Spool, segment: Segment) -> _Portion:
-        read, frames = Read(segment.path), len(segment.frames)
-        for frame in segment.frames:
-            read.add(frame)
+        read, frames = Read(segment.path, segment.frames), len(segment.frames)
+        rows = read.priced(self.pricer(), self.attributed, self.edges())
         segment.frames.clear()  # their bytes would stay in memory for as long as the batch
-        rows = read.priced(self.pricer(), self.attributed)
         return _Portion(spool, segment, rows, frames, read.faults)
 
     def _write(self, rows: Sequence[PricedCall]) -> None:
@@ -255,7 +255,8 @@ class Intake:
         began_s = time.monotonic()
         self.store.write(rows)
         took_s = time.monotonic() - began_s
-        self.meters.stored(rows, took_s=took_s, now_ns=time.time_ns(), duplicates=self._duplicates(rows))
+        written = summary_of(rows)
+        self.meters.stored(written, took_s=took_s, now_ns=time.time_ns(), duplicates=self._duplicates(written.keys))
         self.progress.calls += len(rows)
         self._underived_s.append(time.monotonic())
 
@@ -308,16 +309,15 @@ class Intake:
             _log.error("set aside: %s; the segment is kept in corrupt/", fault)
         portion.spool.acknowledge(portion.segment, now_s=time.time())
 
-    def _duplicates(self, rows: Iterable[PricedCall]) -> int:
+    def _duplicates(self, keys: Iterable[tuple[str, str]]) -> int:
         """Return how many of the calls were written shortly before."""
         newest, older = self._recent
         found = 0
-        for row in rows:
-            key = hash((row.call.trace_id, row.call.span_id))
-            if key in newest or key in older:
+        for number in map(hash, keys):
+            if number in newest or number in older:
                 found += 1
             else:
-                newest.add(key)
+                newest.add(number)
         if len(newest) > REMEMBERED_CALLS:
             self._recent = (set(), newest)
         return found

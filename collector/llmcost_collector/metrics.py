@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
 
     from llmcost_collector.requests import Request
-    from otel_llmcost.store import PricedCall, Refused
+    from otel_llmcost.store import Refused
+    from otel_llmcost.store.calls import Summary
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _PREFIX: Final = semconv.METRIC_COLLECTOR_PREFIX
@@ -120,16 +121,14 @@ class Meters:
         """Count a request that was not taken."""
         self._requests.add(1, {"transport": transport, "outcome": outcome})
 
-    def stored(self, rows: Sequence[PricedCall], *, took_s: float, now_ns: int, duplicates: int) -> None:
+    def stored(self, written: Summary, *, took_s: float, now_ns: int, duplicates: int) -> None:
         """Count calls that are in the store now."""
         self._insert.record(took_s)
-        if not rows:
-            return
-        self._lag.record(max(now_ns - min(row.received_at_ns for row in rows), 0) / 1e9)
-        for status, count in Counter(row.pricing.status for row in rows).items():
+        self._lag.record(max(now_ns - written.oldest_ns, 0) / 1e9)
+        for status, count in written.statuses.items():
             self._calls.add(count, {"status": status.value})
-        self._unpriced.add(sum(row.pricing.list_cost is None for row in rows))
-        self._unattributed.add(sum(not row.call.attribution.feature for row in rows))
+        self._unpriced.add(written.unpriced)
+        self._unattributed.add(written.unattributed)
         self._duplicates.add(duplicates)
 
     def set_aside(self, rows: Sequence[Refused]) -> None:

@@ -19,6 +19,7 @@ from otel_llmcost.attribution import DailyCap
 from otel_llmcost.config import load_config
 from otel_llmcost.config.collector import settings_of
 from otel_llmcost.config.pricer import load_pricer
+from otel_llmcost.dialects.words import VARYING
 from otel_llmcost.drain import keep_refused
 from otel_llmcost.errors import ConfigFileError, LLMCostError
 from otel_llmcost.exporter import default_dsn
@@ -165,6 +166,7 @@ class Collector:
             sources=(Source(self._spool, is_journal=True), Source(Spool(setup.data_dir / "spool"), is_journal=False)),
             pricer=lambda: self._rules.pricer,
             attributed=self._attributed,
+            edges=lambda: self._rules.attribution.edges_unless(VARYING),
             refresh=self._refresh_owners,
             meters=self._meters,
         )

@@ -35,6 +35,27 @@ OPERATIONS: Final = {
 
 MODALITIES: Final = ("audio", "image", "video")
 
+COUNTS: Final[dict[str, tuple[str, ...]]] = {
+    "input": semconv.TOLD_INPUT,
+    "output": semconv.TOLD_OUTPUT,
+    "total": semconv.TOLD_TOTAL,
+    "cache_read": semconv.TOLD_CACHE_READ,
+    "cache_write": semconv.TOLD_CACHE_WRITE,
+    "cache_write_1h": semconv.TOLD_CACHE_WRITE_1H,
+    "reasoning": semconv.TOLD_REASONING,
+    "input_audio_tokens": semconv.TOLD_INPUT_AUDIO,
+    "output_audio_tokens": semconv.TOLD_OUTPUT_AUDIO,
+    "cache_read_audio_tokens": semconv.TOLD_CACHE_READ_AUDIO,
+    **{
+        name: (semconv.USAGE_ATTRIBUTES[name],)
+        for kind in ("image", "video")
+        for name in (f"input_{kind}_tokens", f"output_{kind}_tokens", f"cache_read_{kind}_tokens")
+    },
+}
+"""By which attributes each of `Counts` is told, and each of its `more`; the first that is there counts."""
+
+_MAIN: Final = ("input", "output", "total", "cache_read", "cache_write", "cache_write_1h", "reasoning")
+
 
 def read(
     telling: Telling,
@@ -63,6 +84,7 @@ def read(
     counts = counts_of(telling)
     if amend is not None:
         amend(telling, counts)
+    telling.means(known, assumed, is_amended=amend is not None)
     if not operation or not (model or answered or counts.input is not None):
         return None
     usage, rule = usage_of(counts, known=known, assumed=assumed)
@@ -101,24 +123,9 @@ def operation_of(telling: Telling) -> str:
 
 def counts_of(telling: Telling) -> Counts:
     """Return the counts that a span tells in the conventions' words."""
-    told = {
-        "input_audio_tokens": telling.count(*semconv.TOLD_INPUT_AUDIO),
-        "output_audio_tokens": telling.count(*semconv.TOLD_OUTPUT_AUDIO),
-        "cache_read_audio_tokens": telling.count(*semconv.TOLD_CACHE_READ_AUDIO),
-    }
-    for kind in ("image", "video"):
-        for name in (f"input_{kind}_tokens", f"output_{kind}_tokens", f"cache_read_{kind}_tokens"):
-            told[name] = telling.count(semconv.USAGE_ATTRIBUTES[name])
-    counts = Counts(
-        input=telling.count(*semconv.TOLD_INPUT),
-        output=telling.count(*semconv.TOLD_OUTPUT),
-        total=telling.count(*semconv.TOLD_TOTAL),
-        cache_read=telling.count(*semconv.TOLD_CACHE_READ),
-        cache_write=telling.count(*semconv.TOLD_CACHE_WRITE),
-        cache_write_1h=telling.count(*semconv.TOLD_CACHE_WRITE_1H),
-        reasoning=telling.count(*semconv.TOLD_REASONING),
-        more={name: count for name, count in told.items() if count},
-    )
+    told = {name: telling.count(*names) for name, names in COUNTS.items()}
+    main = {name: told.pop(name) for name in _MAIN}
+    counts = Counts(**main, more={name: count for name, count in told.items() if count})
     _add_details(telling, counts)
     return counts
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from otel_llmcost.dialects.registry import Reader
 
     OnFault = Callable[[Exception], None]
+    SpanReader = Callable[[Span, InstrumentationScope, Mapping[str, Any]], LLMCall | None]
 
 _ERROR: Final = 2  # STATUS_CODE_ERROR
 
@@ -44,16 +45,21 @@ def calls_in_traces(payload: bytes, on_fault: OnFault | None = None) -> Iterator
     for of_resource in request.resource_spans:
         resource = values(of_resource.resource.attributes)
         for of_scope in of_resource.scope_spans:
-            scope = of_scope.scope
-            if scope.name.startswith(semconv.SCOPE_PREFIX):
-                yield from _each(of_scope, _own, resource, on_fault)
-            elif read := reader_of(scope.name):
-                yield from _each(of_scope, partial(_others, read), resource, on_fault)
+            if read := span_reader_of(of_scope.scope.name):
+                yield from _each(of_scope, read, resource, on_fault)
+
+
+def span_reader_of(scope_name: str) -> SpanReader | None:
+    """Return what reads a span of a scope, given the scope and the resource's attributes; None where nothing does."""
+    if scope_name.startswith(semconv.SCOPE_PREFIX):
+        return _own
+    read = reader_of(scope_name)
+    return partial(_others, read) if read else None
 
 
 def _each(
     of_scope: ScopeSpans,
-    read: Callable[[Span, InstrumentationScope, Mapping[str, Any]], LLMCall | None],
+    read: SpanReader,
     resource: Mapping[str, Any],
     on_fault: OnFault | None,
 ) -> Iterator[LLMCall]:
@@ -79,24 +85,25 @@ def _others(read: Reader, span: Span, scope: InstrumentationScope, resource: Map
     if semconv.DIALECT in names:  # a process of ours has read it already
         return _own(span, scope, resource)
     if may_tell(names) or read is coding_agents.read_span:
-        return read(_telling(span, scope, resource))
+        return read(Telling(**telling_of(span, scope, resource)))
     return None
 
 
-def _telling(span: Span, scope: InstrumentationScope, resource: Mapping[str, Any]) -> Telling:
-    return Telling(
-        scope_name=scope.name,
-        scope_version=scope.version,
-        name=span.name,
-        trace_id=span.trace_id.hex(),
-        span_id=span.span_id.hex(),
-        parent_span_id=span.parent_span_id.hex(),
-        started_at_ns=span.start_time_unix_nano,
-        ended_at_ns=span.end_time_unix_nano,
-        attributes=values(span.attributes),
-        resource=resource,
-        is_error=span.status.code == _ERROR,
-    )
+def telling_of(span: Span, scope: InstrumentationScope, resource: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the `Telling` that a span is."""
+    return {
+        "scope_name": scope.name,
+        "scope_version": scope.version,
+        "name": span.name,
+        "trace_id": span.trace_id.hex(),
+        "span_id": span.span_id.hex(),
+        "parent_span_id": span.parent_span_id.hex(),
+        "started_at_ns": span.start_time_unix_nano,
+        "ended_at_ns": span.end_time_unix_nano,
+        "attributes": values(span.attributes),
+        "resource": resource,
+        "is_error": span.status.code == _ERROR,
+    }
 
 
 def calls_in_logs(payload: bytes, on_fault: OnFault | None = None) -> Iterator[LLMCall]:

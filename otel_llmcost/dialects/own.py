@@ -39,6 +39,19 @@ _HOME: Final[dict[str, tuple[str, type, int]]] = {
 usage (1) or a count of what is billed (2)."""
 
 
+_BESIDE: Final = (
+    semconv.GEN_AI_USAGE_CACHE_WRITE,
+    semconv.GEN_AI_RESPONSE_FINISH_REASONS,
+    semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+)
+"""Attributes that have a shape of their own."""
+
+
+def is_read(name: str) -> bool:
+    """Tell whether an attribute of one of our spans says anything of its call."""
+    return name in _HOME or name in _BESIDE or name.startswith(semconv.ATTRIBUTION_PREFIX)
+
+
 def calls_in(payload: bytes) -> Iterator[LLMCall]:
     """Decode the calls that an ExportTraceServiceRequest of ours tells of; other scopes are passed over.
 

@@ -14,8 +14,6 @@ from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from otel_llmcost.dialects.telling import Telling
     from otel_llmcost.usage import Usage
 
@@ -67,7 +65,7 @@ def call_of(
         "server_address": host,
         "usage": usage,
         "usage_quality": quality if usage else UsageQuality.MISSING,
-        "attribution": attribution_of(telling.attributes, telling.resource),
+        "attribution": attribution_of(telling),
         "service_name": str(telling.resource.get(semconv.SERVICE_NAME, "")),
         "service_version": str(telling.resource.get(semconv.SERVICE_VERSION, "")),
         "error_type": error,
@@ -82,16 +80,18 @@ def call_of(
     return call
 
 
-def attribution_of(attributes: Mapping[str, Any], resource: Mapping[str, Any]) -> Attribution:
+def attribution_of(telling: Telling) -> Attribution:
     """Return who pays, as the span says or else the process; ours goes before what others call it."""
-    entries = {
-        name: value
-        for name, value in attributes.items()
-        if name.startswith(semconv.ATTRIBUTION_PREFIX) or name in _ATTRIBUTED
-    }
-    environment = next((str(resource[name]) for name in semconv.TOLD_ENVIRONMENT if resource.get(name)), "")
+    entries = telling.named(is_attribution)
+    said = telling.resource
+    environment = next((str(said[name]) for name in semconv.TOLD_ENVIRONMENT if said.get(name)), "")
     outer = Attribution(environment=environment) if environment else NOBODY
     return (from_entries(entries) if entries else NOBODY).over(outer)
+
+
+def is_attribution(name: str) -> bool:
+    """Tell whether an attribute may say who pays."""
+    return name.startswith(semconv.ATTRIBUTION_PREFIX) or name in _ATTRIBUTED
 
 
 def nanoseconds(duration: object, unit_ns: int) -> int | None:

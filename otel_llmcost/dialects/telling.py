@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,13 @@ class Telling:
             if isinstance(value, str | list | tuple) and value:
                 return joined(value)
         return ""
+
+    def named(self, belongs: Callable[[str], bool]) -> dict[str, Any]:
+        """Return the attributes whose names belong to something."""
+        return {name: value for name, value in self.attributes.items() if belongs(name)}
+
+    def means(self, known: str, assumed: str, *, is_amended: bool) -> None:
+        """Be told what its counts mean; whoever reads in bulk wants to know."""
 
     def flag(self, *names: str) -> bool:
         """Tell whether one of these attributes is true; some write it as text."""

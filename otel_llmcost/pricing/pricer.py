@@ -118,19 +118,30 @@ class Pricer:
         """
         if len(calls) < MANY:
             return map(self.price, calls)
-        if self._kernel is None:
-            try:
-                from otel_llmcost.pricing.kernel import Kernel
-            except ModuleNotFoundError:
-                return map(self.price, calls)
-            self._kernel = Kernel(self)
-        prices = self._kernel.price(calls).each()
+        try:
+            kernel = self.kernel
+        except ModuleNotFoundError:
+            return map(self.price, calls)
+        prices = kernel.price(calls).each()
         reported = [call.reported_cost for call in calls]
         if reported.count(None) == len(calls):
             return prices
         return (
             price if cost is None else _as_reported(price, cost) for price, cost in zip(prices, reported, strict=True)
         )
+
+    @property
+    def kernel(self) -> Kernel:
+        """What prices many calls at once.
+
+        Raises:
+            ModuleNotFoundError: It needs numpy.
+        """
+        if self._kernel is None:
+            from otel_llmcost.pricing.kernel import Kernel
+
+            self._kernel = Kernel(self)
+        return self._kernel
 
     def bill(self, usage: Usage | None, terms: Terms) -> Pricing:
         """Return the price of what is billed of a call, on terms that hold for it."""

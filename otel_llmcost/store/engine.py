@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    import pyarrow as pa
     from clickhouse_connect.datatypes.base import ClickHouseType
     from clickhouse_connect.driver.client import Client
     from clickhouse_connect.driver.exceptions import Error
@@ -271,6 +272,15 @@ class Engine:
             except (ValueError, TypeError, ArithmeticError, AttributeError, LookupError) as exc:
                 msg = f"a row of {table} cannot be encoded: {_first_line(exc)}"
                 raise RowsRefusedError(msg) from exc
+
+    def insert_arrow(self, table: str, rows: pa.Table, settings: Mapping[str, object]) -> None:
+        """Insert rows given as Arrow; what a column leaves null gets its default.
+
+        Raises:
+            RowsRefusedError: Some of the rows may be at fault.
+        """
+        with self._translated(), self._in_database():
+            self._client.insert_arrow(table, rows, settings=dict(settings))
 
     def _column_types(self, table: str) -> dict[str, ClickHouseType]:
         """Return the types of a table's columns, which the engine is asked for once."""

@@ -80,6 +80,9 @@ _PRICING: Final = {
 for _field in _RENAMED.values():
     del _CALL[_field]
 
+COLUMN_OF: Final = {name: column for column, name in (*_CALL.items(), *_ATTRIBUTION.items()) if column != name}
+"""The columns of fields that go by another name there."""
+
 NAMES_WRITTEN: Final = (
     *_CALL,
     *_ATTRIBUTION,

@@ -181,7 +181,7 @@ def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
     """Return the rows of a batch, each marked with what the batch alone says about it."""
     if not any(row.call.dialect for row in batch):
         return list(batch)
-    told_again = retellings(map(_seen_in, batch))
+    told_again = retellings(map(seen_in, batch))
     return [
         replace(row, is_retelling=True) if (row.call.trace_id, row.call.span_id) in told_again else row for row in batch
     ]
@@ -204,6 +204,16 @@ class Written:
     is_told_by_others: bool = False
     others: list[tuple[str, str, str]] = field(default_factory=list)
     ours: list[tuple[str, str, str]] = field(default_factory=list)
+    _answers: dict[str, set[str]] | None = None
+
+    def answers(self) -> dict[str, set[str]]:
+        """Return the traces in which we tell of the calls of others if those were answered later, with theirs."""
+        if self._answers is None:
+            found = defaultdict[str, set[str]](set)
+            for trace_id, provider, call_id in self.others:
+                found[ids_of_answer(provider, call_id)[0]].add(trace_id)
+            self._answers = dict(found)
+        return self._answers
 
     @classmethod
     def of(cls, batch: Iterable[PricedCall]) -> Self:
@@ -333,9 +343,7 @@ def _told_elsewhere(engine: Engine, hours: set[int], written: Written) -> set[st
 
 def _told_later(engine: Engine, hours: set[int], written: Written) -> set[str]:
     """Return the traces of which others tell in this batch, and we of an answer in a trace of its own."""
-    told_in = defaultdict[str, set[str]](set)
-    for trace_id, provider, call_id in written.others:
-        told_in[ids_of_answer(provider, call_id)[0]].add(trace_id)
+    told_in = written.answers()
     return set[str]().union(*(told_in[trace_id] for trace_id in _found(engine, _TOLD_LATER, hours, told_in)))
 
 
@@ -348,7 +356,8 @@ def _found(engine: Engine, sql: str, hours: set[int], ids: Iterable[str]) -> set
     return found
 
 
-def _seen_in(row: PricedCall) -> Seen:
+def seen_in(row: PricedCall) -> Seen:
+    """Return what is compared of a row."""
     call = row.call
     return Seen(
         call.trace_id,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from otel_llmcost.store.settle import LISTED_IDS, MAX_IDS, as_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from otel_llmcost.store.engine import Engine
     from otel_llmcost.store.rows import PricedCall
@@ -73,55 +74,86 @@ def remember(engine: Engine, kind: str, name: str, column: str) -> None:
     engine.change(_REMEMBER_TRACES.replace("{column}", column), {"salt": salt, "value": name})
 
 
+class Named(NamedTuple):
+    """Whom a call names; its trace where it is another library's and names nobody, else that is empty."""
+
+    tenant: str
+    user: str
+    trace_id: str
+    started_at_ns: int
+
+    @classmethod
+    def by(cls, row: PricedCall) -> Self:
+        """Return it for a row."""
+        who, call = row.call.attribution, row.call
+        names_nobody = call.dialect and not (who.tenant or who.user)
+        return cls(who.tenant, who.user, call.trace_id if names_nobody else "", call.started_at_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Who was erased.
+
+    Attributes:
+        salts: What goes into the hashes.
+        people: When each was erased, in Unix nanoseconds, by kind and hash; empty where nobody was.
+    """
+
+    salts: Sequence[str]
+    people: Mapping[tuple[str, str], int]
+
+    @classmethod
+    def known(cls, engine: Engine) -> Self:
+        """Return whom a store remembers."""
+        rows = engine.query(_PEOPLE).result_rows
+        return cls(
+            [subject for kind, subject, _ in rows if kind == SALT],
+            {(kind, subject): int(erased_us) * 1_000 for kind, subject, erased_us in rows if kind != SALT},
+        )
+
+    def places(self, engine: Engine, calls: Sequence[Named]) -> list[int]:
+        """Return the places of the calls that must not be written."""
+        traces = {call.trace_id for call in calls if call.trace_id}
+        gone_ns = {
+            **self._gone("tenant", {call.tenant for call in calls}, self.people),
+            **self._gone("user", {call.user for call in calls}, self.people),
+            **self._gone(TRACE, traces, self._traces(engine, traces)),
+        }
+        if not gone_ns:
+            return []
+        return [
+            place
+            for place, call in enumerate(calls)
+            if any(
+                call.started_at_ns < gone_ns.get(key, 0)
+                for key in (("tenant", call.tenant), ("user", call.user), (TRACE, call.trace_id))
+            )
+        ]
+
+    def _gone(
+        self, kind: str, names: Iterable[str], known: Mapping[tuple[str, str], int]
+    ) -> dict[tuple[str, str], int]:
+        """Return those of the names that were erased, and when."""
+        found: dict[tuple[str, str], int] = {}
+        for name in filter(None, names):
+            when = [known.get((kind, subject_of(salt, kind, name)), 0) for salt in self.salts]
+            if any(when):
+                found[kind, name] = max(when)
+        return found
+
+    def _traces(self, engine: Engine, traces: Iterable[str]) -> dict[tuple[str, str], int]:
+        subjects = sorted({subject_of(salt, TRACE, trace_id) for trace_id in traces for salt in self.salts})
+        found: dict[tuple[str, str], int] = {}
+        for start in range(0, len(subjects), MAX_IDS):
+            asked = as_lists(subjects[start : start + MAX_IDS])
+            found |= {(TRACE, subject): int(us) * 1_000 for subject, us in engine.query(_TRACES, asked).result_rows}
+        return found
+
+
 def without_erased(engine: Engine, rows: Sequence[PricedCall]) -> list[PricedCall]:
     """Return the rows that may be written."""
-    people: dict[tuple[str, str], int] = {}
-    salts = list[str]()
-    for kind, subject, erased_us in engine.query(_PEOPLE).result_rows:
-        if kind == SALT:
-            salts.append(subject)
-        else:
-            people[kind, subject] = int(erased_us) * 1_000
-    if not people:
+    erased = Erased.known(engine)
+    if not erased.people:
         return list(rows)
-    nobodys = [row for row in rows if _names_nobody(row)]
-    gone_ns = {
-        **_gone("tenant", {row.call.attribution.tenant for row in rows}, salts, people),
-        **_gone("user", {row.call.attribution.user for row in rows}, salts, people),
-        **_gone(TRACE, {row.call.trace_id for row in nobodys}, salts, _traces(engine, nobodys, salts)),
-    }
-    return [row for row in rows if not _is_erased(row, gone_ns)]
-
-
-def _gone(
-    kind: str, names: Iterable[str], salts: Sequence[str], known: dict[tuple[str, str], int]
-) -> dict[tuple[str, str], int]:
-    """Return those of the names that were erased, and when."""
-    found: dict[tuple[str, str], int] = {}
-    for name in filter(None, names):
-        when = [known.get((kind, subject_of(salt, kind, name)), 0) for salt in salts]
-        if any(when):
-            found[kind, name] = max(when)
-    return found
-
-
-def _traces(engine: Engine, rows: Sequence[PricedCall], salts: Sequence[str]) -> dict[tuple[str, str], int]:
-    subjects = sorted({subject_of(salt, TRACE, row.call.trace_id) for row in rows for salt in salts})
-    found: dict[tuple[str, str], int] = {}
-    for start in range(0, len(subjects), MAX_IDS):
-        asked = as_lists(subjects[start : start + MAX_IDS])
-        found |= {(TRACE, subject): int(us) * 1_000 for subject, us in engine.query(_TRACES, asked).result_rows}
-    return found
-
-
-def _names_nobody(row: PricedCall) -> bool:
-    who = row.call.attribution
-    return bool(row.call.dialect) and not (who.tenant or who.user)
-
-
-def _is_erased(row: PricedCall, gone_ns: dict[tuple[str, str], int]) -> bool:
-    who = row.call.attribution
-    keys = [("tenant", who.tenant), ("user", who.user)]
-    if _names_nobody(row):
-        keys.append((TRACE, row.call.trace_id))
-    return any(row.call.started_at_ns < gone_ns.get(key, 0) for key in keys)
+    gone = set(erased.places(engine, list(map(Named.by, rows))))
+    return [row for place, row in enumerate(rows) if place not in gone]
