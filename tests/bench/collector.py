@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import grpc
+import numpy as np
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_llmcost import semconv
 from otel_llmcost.attribution import Attribution
+from otel_llmcost.dialects import wire
 from otel_llmcost.store import connect
 from tests.bench.environments import environment
 from tests.collector.process import Service
@@ -32,6 +34,8 @@ from tests.support.clickhouse import Server, fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    import numpy.typing as npt
 
 REQUEST_SPANS: Final = 2_000
 CLIENTS: Final = 4
@@ -141,6 +145,77 @@ def _web(rng: random.Random) -> dict[str, str | int]:
     return {f"http.attribute.{number}": f"value {rng.randrange(1_000)}" for number in range(13)}
 
 
+class Renewed:
+    """The same requests again and again, each time with new ids: as many spans as wanted, in little memory.
+
+    Args:
+        bodies: The requests.
+    """
+
+    def __init__(self, bodies: Sequence[bytes]) -> None:
+        self._bodies = [np.frombuffer(body, np.uint8) for body in bodies]
+        self._ids = [_places_of_ids(body) for body in bodies]
+
+    def each(self, spans: int) -> Iterator[bytes]:
+        """Yield requests with so many spans."""
+        rng, number = np.random.default_rng(1), 0
+        while spans > 0:
+            body, ids = self._bodies[number % len(self._bodies)].copy(), self._ids[number % len(self._bodies)]
+            body[ids] = rng.integers(1, 256, ids.size, np.uint8)
+            yield body.tobytes()
+            spans -= REQUEST_SPANS
+            number += 1
+
+
+def _places_of_ids(body: bytes) -> npt.NDArray[np.int64]:
+    places = [place for group in wire.outline(body) for place in group.spans]
+    begin, end = np.array(places, np.int64).T.copy()
+    spans = wire.read_spans(np.frombuffer(body + bytes(wire.PADDING), np.uint8), begin, end)
+    parts = [
+        (spans.at[field][:, None] + np.arange(size)).ravel() for field, size in ((wire.TRACE_ID, 16), (wire.SPAN_ID, 8))
+    ]
+    return np.concatenate(parts)
+
+
+def hold(spans: int) -> dict[str, Any]:
+    """Return the memory of a collector in MiB, at every tenth of many LLM spans and at most, and how fast they went."""
+    renewed = Renewed(requests(random.Random(2), 50 * REQUEST_SPANS, llm_share=1.0))
+    with _servers() as (place, server):
+        dsn = server.dsn()
+        with Service(place / "data", {"LLMCOST_DSN": dsn}) as service, connect(dsn) as store:
+            assert service.process is not None
+            pid, held, stop, most = service.process.pid, list[int](), threading.Event(), [0]
+            watching = threading.Thread(target=_watch, args=(pid, most, stop))
+            watching.start()
+            began_s, before = time.monotonic(), [_cpu_s(each) for each in (pid, server.pid)]
+            with grpc.insecure_channel(f"127.0.0.1:{service.grpc}", [("grpc.max_send_message_length", -1)]) as channel:
+                export = channel.unary_unary(TRACES)
+                for tenth in range(10):
+                    for body in renewed.each(spans // 10):
+                        export(body, timeout=600, wait_for_ready=True)
+                    while store.query(_STORED).rows[0][0] < (tenth + 1) * (spans // 10):  # type: ignore[operator]
+                        time.sleep(0.5)
+                    held.append(_rss_mib(pid))
+            took_s = time.monotonic() - began_s
+            store.derive()
+            own, of_server = (
+                (_cpu_s(each) - was) / spans * 1e6 for each, was in zip((pid, server.pid), before, strict=True)
+            )
+            stop.set()
+            watching.join()
+    return {
+        "spans": spans,
+        "mib_at_tenths": held,
+        "max_rss_mib": most[0],
+        "stored_spans_a_s": round(spans / took_s),
+        "cpu_us_a_span": round(own + of_server, 1),
+        "of_the_server": round(of_server, 1),
+    }
+
+
+_STORED: Final = "SELECT count() FROM llm_calls_log"
+
+
 # --- through whom ---
 
 
@@ -241,8 +316,11 @@ def _cpu_s(pid: int) -> float:
 
 def _watch(pid: int, memory: list[int], stop: threading.Event) -> None:
     while not stop.wait(0.2):
-        told = Path(f"/proc/{pid}/status").read_text()
-        memory[0] = max(memory[0], int(told.partition("VmRSS:")[2].split()[0]) // 1024)
+        memory[0] = max(memory[0], _rss_mib(pid))
+
+
+def _rss_mib(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0]) // 1024
 
 
 def table(found: dict[str, Any]) -> list[str]:
@@ -258,3 +336,14 @@ def table(found: dict[str, Any]) -> list[str]:
             f"{said['done_spans_a_s']:10,} {said['max_rss_mib']:12,}"
         )
     return lines
+
+
+def held_lines(found: dict[str, Any]) -> list[str]:
+    """Return what `hold` found as lines."""
+    at_tenths = " ".join(map(str, found["mib_at_tenths"]))
+    speed = f"{found['stored_spans_a_s']:,} stored a second"
+    cpu = f"{found['cpu_us_a_span']} CPU µs a span of which the server {found['of_the_server']}"
+    return [
+        f"\nThe collector over {found['spans']:,} LLM spans: {speed}, {cpu}",
+        f"  MiB at each tenth: {at_tenths}; at most {found['max_rss_mib']}",
+    ]

@@ -31,6 +31,8 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _table([["", "µs a call", "at best", "calls a second", "× by column"], *pricing.rows(priced)])
     if collected := found.get("collector"):
         yield from collector.table(collected)
+    if held := found.get("memory"):
+        yield from collector.held_lines(held)
     if stored := found.get("store"):
         yield from store.lines(stored)
     yield "\nGoals\n"

@@ -12,7 +12,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from otel_llmcost import semconv
 from otel_llmcost.attribution import Attribution
-from otel_llmcost.call import LLMCall
 from otel_llmcost.dialects import bulk, words
 from otel_llmcost.dialects.bulk import read_in_bulk
 from otel_llmcost.dialects.otlp import calls_in_traces
@@ -20,6 +19,8 @@ from tests.collector.telling import a_call, request_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from otel_llmcost.call import LLMCall
 
 SCOPES: Final = (
     "otel_llmcost.openai",
@@ -75,19 +76,19 @@ DETAILS: Final = ('{"cache_read": 5}', '{"input_tokens": 3, "output_tokens": 4}'
 
 def value(rng: random.Random, name: str) -> Any:
     """Mostly a value of the kind that belongs to a name."""
-    if rng.random() < 0.03:
-        return rng.choice((None, True, -1, 2**50, 2.0, float("nan"), "7", "text", [1, "two"]))
+    odd = (None, True, -1, 2**50, 2.0, float("nan"), "7", "text", [1, "two"])
+    usual: Any = TEXTS
     if name == semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK:
-        return rng.random() * 10
-    if name in (semconv.GEN_AI_USAGE_RAW, semconv.GEN_AI_USAGE_INPUT_DETAILS):
-        return rng.choice(DETAILS)
-    if name in WHOLES:
-        return rng.choice((0, 1, rng.randrange(300), rng.randrange(300), 2**39))
-    if name in semconv.TOLD_STREAM:
-        return rng.random() < 0.5
-    if name in semconv.TOLD_FINISH:
-        return rng.choice((["stop"], ["stop", "length"], "stop"))
-    return rng.choice(TEXTS)
+        usual = (0.0, 0.25, rng.random() * 10)
+    elif name in (semconv.GEN_AI_USAGE_RAW, semconv.GEN_AI_USAGE_INPUT_DETAILS):
+        usual = DETAILS
+    elif name in WHOLES:
+        usual = (0, 1, rng.randrange(300), rng.randrange(300), 2**39)
+    elif name in semconv.TOLD_STREAM:
+        usual = (True, False)
+    elif name in semconv.TOLD_FINISH:
+        usual = (["stop"], ["stop", "length"], "stop")
+    return rng.choice(odd if rng.random() < 0.03 else usual)
 
 
 WHOLES: Final = {name for told in (words.OURS, words.THEIRS) for names in told.wholes.values() for name in names}
@@ -138,9 +139,8 @@ def _add_alike(rng: random.Random, of_scope: Any) -> None:
             span.trace_state, span.span_id = "a=b", rng.choice((b"", b"short", bytes(8)))
         span.status.code = status
         for name, said in alike.items():
-            if name in VARYING and rng.random() < 0.9:
-                said = value(rng, name)
-            put(span.attributes.add(key=name).value, said)
+            is_own = name in VARYING and rng.random() < 0.9
+            put(span.attributes.add(key=name).value, value(rng, name) if is_own else said)
 
 
 def told_one_by_one(bodies: Sequence[bytes]) -> tuple[list[str], int]:
@@ -185,7 +185,7 @@ def test_calls_of_one_form_are_read_by_column(scope: str) -> None:
 def test_our_own_calls_are_read_by_column() -> None:
     rng = random.Random(1)
     calls = [
-        a_call(rng, attribution=Attribution("search", tenant=f"t{n}", session_id=f"s{n}"), response_id=f"r{n}")
+        a_call(rng, attribution=Attribution(feature="search", tenant=f"t{n}", session_id=f"s{n}"), response_id=f"r{n}")
         for n in range(50)
     ]
     found = read_in_bulk([request_of(calls)])

@@ -1,0 +1,166 @@
+"""Calls that are read, priced and written by column are the same rows as those that are written one by one."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_llmcost import drain
+from otel_llmcost.attribution import Attribution
+from otel_llmcost.drain import Read
+from otel_llmcost.pricing import Pricer, load_rate_table
+from otel_llmcost.spool import Frame
+from otel_llmcost.store.calls import PricedCalls, summary_of
+from tests.bench.collector import requests
+from tests.collector.telling import a_call, request_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from otel_llmcost.call import LLMCall
+    from otel_llmcost.store import PricedCall, Store
+
+PRICER = Pricer(load_rate_table())
+DAY_NS = 86_400_000_000_000
+EVERYTHING = "SELECT * FROM llm_calls ORDER BY trace_id, span_id"
+
+
+def priced(bodies: Sequence[bytes], edges: Sequence[int] | None = ()) -> Sequence[PricedCall]:
+    """By column, or where `edges` is None row by row."""
+    received_ns = 1_795_000_000_000_000_000
+    return Read(Path("x"), [Frame(received_ns + n, body) for n, body in enumerate(bodies)]).priced(PRICER, edges=edges)
+
+
+@pytest.fixture(autouse=True)
+def _in_bulk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drain, "IN_BULK_BYTES", 0)
+
+
+def by_column(bodies: Sequence[bytes]) -> PricedCalls:
+    calls = priced(bodies)
+    assert isinstance(calls, PricedCalls)
+    assert calls.batches
+    assert not calls.singles
+    return calls
+
+
+def test_the_rows_are_the_same_to_the_last_column(store: Store) -> None:
+    bodies = requests(random.Random(3), 4_100, llm_share=1.0)
+    assert store.write(by_column(bodies)) == 4_100
+    told = store.query(EVERYTHING)
+    store._engine.command("TRUNCATE TABLE llm_calls_log")
+    assert store.write(list(priced(bodies, None))) == 4_100
+    assert len(told) == 4_100
+    assert told == store.query(EVERYTHING)
+
+
+def test_a_batch_reads_as_its_rows() -> None:
+    bodies = requests(random.Random(4), 60, llm_share=1.0)
+    key: Callable[[PricedCall], str] = lambda row: row.call.trace_id
+    calls = by_column(bodies)
+    singly = priced(bodies, None)
+    unlined = [row.pricing._replace(lines=()) for row in sorted(singly, key=key)]
+    assert [row.call for row in sorted(calls, key=key)] == [row.call for row in sorted(singly, key=key)]
+    assert [row.pricing for row in sorted(calls, key=key)] == unlined
+    assert [calls[place] for place in range(60)] == list(calls) == calls[:]
+    assert len(calls) == 60
+    with pytest.raises(IndexError):
+        _ = calls[60]
+
+
+def test_what_is_counted_of_calls_is_the_same() -> None:
+    bodies = requests(random.Random(5), 100, llm_share=1.0)
+    by_rows = summary_of(PricedCalls([], priced(bodies, None)))
+    counted = summary_of(by_column(bodies))
+    assert counted._replace(keys=[]) == by_rows._replace(keys=[])
+    assert sorted(counted.keys) == sorted(by_rows.keys)
+    assert (counted.unattributed, counted.oldest_ns) == (50, 1_795_000_000_000_000_000)
+
+
+def calls(count: int, **said: Any) -> list[LLMCall]:
+    return [a_call(**said) for _ in range(count)]
+
+
+def test_only_the_rows_that_a_store_refuses_are_set_aside(store: Store) -> None:
+    store._engine.command("ALTER TABLE llm_calls_log ADD CONSTRAINT no_evil CHECK response_model != 'gpt-4o-mini'")
+    evil, good = calls(3, response_model="gpt-4o-mini"), calls(200)
+    assert store.write(by_column([request_of(good), request_of(evil)])) == 200
+    assert store.refused == {"engine": 3}
+    assert store.query("SELECT count() FROM llm_calls").rows == ((200,),)
+
+
+def test_clocks_that_are_off_are_refused_call_by_call(store: Store) -> None:
+    now_ns = time.time_ns()
+    old, ahead = (calls(3, started_at_ns=now_ns + days * DAY_NS) for days in (-500, 3))
+    assert store.write(by_column([request_of([*old, *calls(10), *ahead])])) == 10
+    assert store.refused == {"beyond_retention": 3, "clock_ahead": 3}
+
+
+def test_what_others_tell_of_our_calls_is_marked_before_anybody_can_read_it(store: Store) -> None:
+    """Spans of OpenLLMetry right below ours, in the same batch and in another one."""
+    ours = calls(8)
+    theirs = requests_below(ours)
+    store.write(by_column([request_of(ours[:4]), requests_below(ours[:4])]))
+    assert store.query("SELECT count(), any(dialect) FROM llm_calls").rows == ((4, ""),)
+    store.write(by_column([theirs]))
+    store.write(by_column([request_of(ours[4:])]))
+    assert {row[0] for row in store.query("SELECT span_id FROM llm_calls")} == {call.span_id for call in ours}
+    assert store.query("SELECT count() FROM llm_tellings").rows == ((16,),)
+
+
+def requests_below(calls: Sequence[LLMCall]) -> bytes:
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    from otel_llmcost import semconv
+
+    request = ExportTraceServiceRequest()
+    of_scope = request.resource_spans.add().scope_spans.add()
+    of_scope.scope.name = "opentelemetry.instrumentation.openai.v1"
+    for call in calls:
+        span = of_scope.spans.add(trace_id=bytes.fromhex(call.trace_id), span_id=bytes.fromhex(call.trace_id)[:8])
+        span.parent_span_id = bytes.fromhex(call.span_id)
+        span.start_time_unix_nano, span.end_time_unix_nano = call.started_at_ns + 5, call.started_at_ns + 50
+        for name, text in ((semconv.GEN_AI_OPERATION_NAME, "chat"), (semconv.GEN_AI_REQUEST_MODEL, "gpt-4o")):
+            span.attributes.add(key=name).value.string_value = text
+        for name, count in (("input_tokens", 1_000), ("output_tokens", 100)):
+            span.attributes.add(key=semconv.USAGE_ATTRIBUTES[name]).value.int_value = count
+    return request.SerializeToString()
+
+
+def test_who_pays_is_decided_for_each_tenant_and_day() -> None:
+    now_ns = 1_795_000_000_000_000_000
+    told = [
+        a_call(
+            attribution=Attribution(feature="search", tenant=tenant), started_at_ns=now_ns + day * DAY_NS, dialect=""
+        )
+        for tenant in ("a", "b")
+        for day in (0, 0, 1)
+        for _ in range(3)
+    ]
+    asked: list[tuple[str, int]] = []
+
+    def prepared(call: LLMCall) -> LLMCall:
+        asked.append((call.attribution.tenant, (call.started_at_ns - now_ns) // DAY_NS))
+        call.attribution = Attribution(feature="search", team=f"{call.attribution.tenant}{asked[-1][1]}")
+        return call
+
+    rows = Read(Path("x"), [Frame(1, request_of(told))]).priced(PRICER, prepared)
+    assert sorted(asked) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    teams = [row.call.attribution.team for row in rows]
+    assert [teams.count(team) for team in ("a0", "a1", "b0", "b1")] == [6, 3, 6, 3]
+
+
+def test_an_edge_within_a_day_parts_calls() -> None:
+    told = [a_call(started_at_ns=1_795_000_000_000_000_000 + n) for n in range(6)]
+    asked: list[int] = []
+
+    def prepared(call: LLMCall) -> LLMCall:
+        asked.append(call.started_at_ns % 10)
+        return call
+
+    Read(Path("x"), [Frame(1, request_of(told))]).priced(PRICER, prepared, [1_795_000_000_000_000_004])
+    assert sorted(asked) == [0, 4]
