@@ -164,3 +164,14 @@ def test_an_edge_within_a_day_parts_calls() -> None:
 
     Read(Path("x"), [Frame(1, request_of(told))]).priced(PRICER, prepared, [1_795_000_000_000_000_004])
     assert sorted(asked) == [0, 4]
+
+
+def test_calls_of_somebody_who_was_erased_do_not_come_back_by_column(store: Store) -> None:
+    gone, there = (calls(4, attribution=Attribution(feature="search", tenant=name)) for name in ("gone", "there"))
+    unnamed = calls(4, attribution=Attribution(feature="search", user="gone, too"))
+    store.write(by_column([request_of([*gone, *there, *unnamed])]))
+    for kind, name in (("tenant", "gone"), ("user", "gone, too")):
+        store.erase(kind, name, actor="test", reason="asked")
+    store.write(by_column([request_of([*gone, *there, *unnamed])]))
+    store.write(by_column([requests_below(gone)]))
+    assert {row[0] for row in store.query("SELECT span_id FROM llm_calls")} == {call.span_id for call in there}
