@@ -10,6 +10,7 @@ are read one by one. So a new dialect needs nothing here: it is read in bulk as 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -50,8 +51,8 @@ _ROUNDS: Final = 4
 _MAX_ASKED: Final = 4_096
 _FIRST_CHUNK: Final = semconv.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK
 
-_asked: set[str] = set()
-"""Every attribute that a reader of others' spans has asked a sample for so far; more of them only make more forms."""
+_asked: Final = defaultdict["Reader", set[str]](set)
+"""Every attribute that each reader of others' spans has asked samples for so far; more of them only make more forms."""
 
 
 @dataclass(slots=True)
@@ -225,16 +226,15 @@ class _Reading:
             _, first, form, spans = np.unique(
                 self._codes(rows), return_index=True, return_inverse=True, return_counts=True
             )
-            asked = set[str]()
+            asked = defaultdict["Reader", set[str]](set)
             forms = [
                 self._sampled(rows[at], asked) if count >= FEWEST else None
                 for at, count in zip(first.tolist(), spans.tolist(), strict=True)
             ]
-            if asked <= _asked:
+            if all(names <= _asked[reader] for reader, names in asked.items()):
                 return forms, form.astype(np.int64)
-            if len(_asked) > _MAX_ASKED:
-                _asked.clear()
-            _asked.update(asked)
+            for reader, names in asked.items():
+                _asked[reader] = names if len(_asked[reader]) > _MAX_ASKED else _asked[reader] | names
         return [None] * len(forms), form.astype(np.int64)
 
     def _codes(self, rows: Ints) -> Ints:
@@ -245,12 +245,11 @@ class _Reading:
             begin = np.maximum(self._spans.at[number], 0)
             size = np.where(is_theirs, self._spans.size[number], 0)
             code = mixed(code, self._different(begin[rows], (begin + size)[rows]))
+        readers = list(dict.fromkeys(each.theirs for each in self._kin))
+        reader = np.array([readers.index(each.theirs) for each in self._kin], np.int64)[self._kin_of]
         for name in self._places:
-            ours = own.is_read(name) and name not in OURS.names
-            theirs = (name in _asked or is_attribution(name)) and name not in THEIRS.names
-            if not ours and not theirs:
-                continue
-            values = self._values(name, (self._is_ours & ours) | (is_theirs & theirs))
+            asks = np.array([_asks(each, name) for each in readers], np.bool_)
+            values = self._values(name, asks[reader]) if asks.any() else None
             if values is not None and values.rows.size:
                 numbers, count = self._different(values.begin, values.end)
                 column = np.zeros(self._frame.size, np.int64)
@@ -266,7 +265,7 @@ class _Reading:
         encoded = wire.slices_of(self._spans.data, begin, end).dictionary_encode()
         return encoded.indices.to_numpy().astype(np.int64), max(len(encoded.dictionary), 1)
 
-    def _sampled(self, row: int, asked: set[str]) -> _Form | None:
+    def _sampled(self, row: int, asked: dict[Reader, set[str]]) -> _Form | None:
         """Return how the spans of a form are read; None where one by one, and there it is told what is wrong."""
         kin = self._kin[self._kin_of[row]]
         try:
@@ -279,7 +278,7 @@ class _Reading:
             call = kin.theirs(sample)
         except Exception:  # noqa: BLE001 - anybody can send anything
             return None
-        asked |= sample.attributes.asked - {EVERYTHING}
+        asked[kin.theirs] |= sample.attributes.asked - {EVERYTHING}
         if EVERYTHING in sample.attributes.asked:
             return None
         if call is None:
@@ -368,6 +367,13 @@ class _Reading:
         else:
             if call is not None:
                 self._found.singles.append((int(self._frame[row]), call))
+
+
+def _asks(reader: Reader | None, name: str) -> bool:
+    """Tell whether forms are told apart by an attribute; None reads our own spans."""
+    if reader is None:
+        return own.is_read(name) and name not in OURS.names
+    return (name in _asked[reader] or is_attribution(name)) and name not in THEIRS.names
 
 
 def _is_plain(call: LLMCall) -> bool:
