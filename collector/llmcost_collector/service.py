@@ -23,6 +23,7 @@ from otel_llmcost.dialects.words import VARYING
 from otel_llmcost.drain import keep_refused
 from otel_llmcost.errors import ConfigFileError, LLMCostError
 from otel_llmcost.exporter import default_dsn
+from otel_llmcost.ledger.rates import tell
 from otel_llmcost.owners import IN_FORCE, Owned, Owners
 from otel_llmcost.spool import Spool
 from otel_llmcost.store import DEFAULT_RETENTION_DAYS, connect
@@ -265,10 +266,11 @@ class Collector:
         return call
 
     def _refresh_owners(self, store: Store) -> None:
-        """Read the ledger's catalogue, unless that was done shortly before."""
+        """Read the ledger's catalogue and tell it the rates, unless that was done shortly before."""
         now_s = time.monotonic()
         if now_s >= self._owners_due_s:
             self._owners = Owners((Owned(*row) for row in store.query(IN_FORCE)), self._rules.owned)  # type: ignore[arg-type] # the columns of IN_FORCE
+            tell(store, self._rules.pricer)
             self._owners_due_s = now_s + _OWNERS_EVERY_S
 
     def _keep_refused(self, rows: Sequence[Refused]) -> None:

@@ -44,6 +44,7 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: 
         SpoolError: The spool cannot be used.
     """
     from otel_llmcost.config import load_config
+    from otel_llmcost.ledger.rates import tell
 
     if not must_own and (owner := asked_elsewhere(dsn, data_dir)):
         load_config(os.environ, data_dir)
@@ -59,6 +60,7 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: 
         with SlowProgress("bringing the tables up to date"):
             store.migrate()
         if pricer is not None:
+            tell(store, pricer)
             drain_again(store, data_dir, pricer)
         yield store
 

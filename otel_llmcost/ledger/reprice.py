@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_llmcost.ledger.rates import tell
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.reports.queries import cost_of, rows_of
 from otel_llmcost.reports.repriced import call_of
@@ -96,6 +97,8 @@ def reprice(
         on_progress: Told now and then how many calls were looked at.
     """
     done = Repricing()
+    if not is_dry_run:
+        tell(store, pricer)
     closed = {str(month)[:7] for (month,) in store.query("SELECT month FROM closed_months")}
     name = "/".join(filter(None, (pricer.table.version, pricer.overlay_version)))
     why = reason or f"repriced by {name}"

@@ -37,7 +37,8 @@ READ = {
     "unpriced": "The calls whose cost is unknown and that no correction has priced; `price_detail` says why.",
     "features": "The catalogue: who answers for a feature, from a day on until the day before `effective_to`.",
     "limits": "What may be spent, from a day on until the day before `effective_to`.",
-    "rates": "The rates of every table that priced calls here: what `rate_id` and `rate_table_version` stand for.",
+    "rates": "The rates of every table that priced calls here: what `rate_id` and `rate_table_version` stand for. "
+    "Join on both, and on `overlay_version IN ('', c.overlay_version)`.",
     "cost_events": "What happened around the money and is no call: anomalies, releases, corrections, erasures.",
     "closed_months": "The months whose books are closed: nothing corrects the calls that began in them.",
     "books": "The books of closed months, which never change: what each month cost when it was closed, and what came "

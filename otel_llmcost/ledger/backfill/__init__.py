@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from otel_llmcost.ledger.rates import tell
 from otel_llmcost.store import PricedCall
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def backfill(
         on_progress: Told how many calls this run has written.
     """
     filled = Filled()
+    tell(store, pricer)
     for part in parts(progress.load()):
         now_ns = time.time_ns()
         priced = [
