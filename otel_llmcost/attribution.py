@@ -371,7 +371,8 @@ class request(attribution):  # noqa: N801 - read as a statement: `with request()
     """One user action, whose retries and fallbacks belong together.
 
     Inside another `request` the outer one becomes `parent_request_id`. After `reject`, or after a call that
-    failed, the next call in the block is a retry, or a fallback where it asks another model.
+    failed, the next call in the block is a retry, or a fallback where it asks another model. The record of a call is
+    held back until the next one begins or the block is left, so that `reject` can still mark it.
     """
 
     def __init__(self, request_id: str | None = None, *, propagate: bool = True) -> None:
@@ -380,13 +381,42 @@ class request(attribution):  # noqa: N801 - read as a statement: `with request()
         self.request_id: str = _limited(request_id or uuid.uuid4().hex, MAX_VALUE_LENGTH, "value_cut")
         self._last_model = ""
         self._unmet = ""
+        self._held: Callable[[str], None] | None = None
+        self._is_left = False
+
+    def __enter__(self) -> Self:
+        """Attach to the current context."""
+        self._is_left = False
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave; nothing can be rejected any more."""
+        super().__exit__(kind, error, trace)
+        self._is_left = True
+        self._release("")
 
     def reject(self, reason: str) -> None:
         """Say that the last answer was unusable, and why: its cost is waste, the next call makes up for it."""
         self._unmet = _limited(reason or "rejected", MAX_VALUE_LENGTH, "value_cut")
+        self._release(self._unmet)
+
+    def hold(self, release: Callable[[str], None]) -> None:
+        """Keep the last call's record, which `release` hands on with the reason why it was rejected, empty for none."""
+        self._release("")
+        self._held = release
+        if self._is_left:
+            self._release("")
+
+    def _release(self, rejected: str) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held(rejected)
 
     def next_attempt(self, model: str) -> Attempt:
         """Return which try a call to `model` is that starts now."""
+        self._release("")
         reason, self._unmet = self._unmet, ""
         last, self._last_model = self._last_model, model
         if not reason or not last:

@@ -47,6 +47,7 @@ class LLMCall:
         finish_reason: Why the answer ended, in the provider's words; several are joined by a comma.
         time_to_first_token_ns: Nanoseconds until the first piece of a stream.
         attempt_kind: first, retry or fallback; attempt_reason says why.
+        rejected: Why its answer was unusable, in the application's words; empty where it was not rejected.
         resend_count: Retries inside the SDK.
         credential_id: A keyed hash of the API key; billing_account_id and sub_account_id as the provider names them.
         dialect: Who told it: empty for our own record, else the dialect in which a telling of others was read.
@@ -92,6 +93,7 @@ class LLMCall:
     provider_request_id: str = ""
     attempt_kind: str = "first"
     attempt_reason: str = ""
+    rejected: str = ""
     resend_count: int = 0
     prompt_name: str = ""
     prompt_version: str = ""
@@ -136,6 +138,7 @@ ATTRIBUTE_OF: Final = {
     "provider_request_id": semconv.PROVIDER_REQUEST_ID,
     "attempt_kind": semconv.ATTEMPT_KIND,
     "attempt_reason": semconv.ATTEMPT_REASON,
+    "rejected": semconv.REJECTED,
     "resend_count": semconv.HTTP_REQUEST_RESEND_COUNT,
     "prompt_name": semconv.GEN_AI_PROMPT_NAME,
     "prompt_version": semconv.GEN_AI_PROMPT_VERSION,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
-    from otel_llmcost.attribution import Attribution
+    from otel_llmcost.attribution import Attribution, request
     from otel_llmcost.providers.reading import Reading, Surface
     from otel_llmcost.telemetry.runtime import Runtime
 
@@ -234,7 +234,27 @@ class OpenCall:
             if record.error_type:
                 self._span.set_status(Status(StatusCode.ERROR, record.error_type))
         self._span.end(record.started_at_ns + record.duration_ns)
-        self.deliver(attributes)
+        if self._request is None or record.error_type:
+            self.deliver(attributes)
+        else:
+            self._hold(self._request, attributes)
+
+    def _hold(self, action: request, attributes: dict[str, Any]) -> None:
+        """Have the record wait until it is known whether the answer was usable; at the end of the process no longer."""
+        waiting = self._runtime.open_calls
+
+        def release(rejected: str = "") -> None:
+            if waiting.pop(id(self), None) is None:
+                return
+            try:
+                if rejected:
+                    self.record.rejected = attributes[semconv.REJECTED] = rejected
+                self.deliver(attributes)
+            except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+                note_fault("recording a call", error)
+
+        waiting[id(self)] = release
+        action.hold(release)
 
     def deliver(self, attributes: Mapping[str, Any]) -> None:
         """Hand the record on to be billed."""
