@@ -90,11 +90,11 @@ class Service:
         assert self.process is not None
         self.process.send_signal(what)
 
-    def end(self, how: signal.Signals = signal.SIGTERM) -> int:
+    def end(self, how: signal.Signals = signal.SIGTERM, *, within_s: float = DEADLINE_S) -> int:
         """End it and return the exit code."""
         assert self.process is not None
         self.process.send_signal(how)
-        code = self.process.wait(DEADLINE_S)
+        code = self.process.wait(within_s)
         if self._reader is not None:
             self._reader.join(DEADLINE_S)
         return code

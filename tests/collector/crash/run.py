@@ -37,6 +37,9 @@ AWAY_S: Final = (0.5, 4.0)
 SECONDS_A_KILL: Final = 1.5
 """How long the calls are stretched for each kill, so that one that was killed is mostly back before the next."""
 
+DRAINED_S: Final = 300
+"""What is left may take so long to be written."""
+
 DEADLINE_S: Final = 1800
 
 
@@ -138,7 +141,7 @@ def run(plan: Plan, place: Path, library: Path) -> Outcome:
         _disturb(stage, plan, rng, len(sent))
         for number, collector in enumerate(collectors):
             collector.line("ready", after=collector.spawned_at)
-            stage.note(f"collector {number} stopped with {collector.end(signal.SIGTERM)}")
+            stage.note(f"collector {number} stopped with {collector.end(signal.SIGTERM, within_s=DRAINED_S)}")
         with connect(server.dsn()) as store:
             store.derive()
             return Outcome(told_by(calls), said_by(store), stage.log)
@@ -185,7 +188,7 @@ def _collector(data_dir: Path, target: Target, server: Server, config: Path) -> 
         "LLMCOST_CONFIG": str(config),
         "LLMCOST_GRPC_ENDPOINT": f"127.0.0.1:{target.grpc}",
         "LLMCOST_HTTP_ENDPOINT": f"127.0.0.1:{target.http}",
-        "LLMCOST_SHUTDOWN_S": "300",
+        "LLMCOST_SHUTDOWN_S": str(DRAINED_S),
     }
     return Service(data_dir, said)
 
