@@ -151,7 +151,8 @@ _WHAT_CHANGED: Final = (
     Panel(
         kind="table",
         title="Dearest calls",
-        says="The 50 dearest calls of the range. The trace shows all calls of the same trace.",
+        says="The 50 dearest calls of the range, in whole days where it is more than one. The trace shows all calls of "
+        "the same trace.",
         sql="dearest_calls",
         empty=_NO_CALLS,
         link=the_calls(),

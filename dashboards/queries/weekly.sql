@@ -15,18 +15,19 @@ WITH
             {filters:d}
         GROUP BY feature
     ),
-    sessions AS
+    toDateTime(week - 7, 'UTC') AS since,
+    {include:sessions},
+    session_costs AS
     (
         SELECT
             s.feature AS feature,
             toNullable(toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p50,
             toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p95,
             toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC')))) AS p95_before
-        FROM session_spend AS s
-        WHERE s.last_started_at >= toDateTime(week - 7, 'UTC')
+        FROM sessions AS s
+        WHERE s.last_started_at >= since
             AND s.last_started_at < toDateTime(week + 7, 'UTC')
             AND s.effective_cost IS NOT NULL
-            {filters:s}
         GROUP BY feature
     ),
     events AS
@@ -50,7 +51,7 @@ SELECT
     ifNull(e.anomalies, 0) AS anomalies_count,
     ifNull(e.stopped, 0) AS stopped_count
 FROM spent AS s
-LEFT JOIN sessions AS q ON q.feature = s.feature
+LEFT JOIN session_costs AS q ON q.feature = s.feature
 LEFT JOIN events AS e ON e.feature = s.feature
 ORDER BY
     spend_usd DESC,

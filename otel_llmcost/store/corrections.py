@@ -124,7 +124,7 @@ def _adjust_row(call: dict[str, Any], correction: Correction, now_ns: int) -> di
         "correction_id": correction.correction_id,
         "correction_reason": correction.reason,
         "newly_priced": correction.newly_priced,
-        "posted_at": now_ns // 1_000_000_000,
+        "posted_at": 0,  # the views say when, from the precedence
         "precedence": _LATEST - now_ns,
         "list_cost": _usd(correction.list_cost),
         "effective_cost": _usd(correction.effective_cost),

@@ -96,7 +96,6 @@ NAMES_WRITTEN: Final = (
     "effective_cost",
     "price_status",
     "precedence",
-    "posted_at",
     "is_retelling",
     "verdicts",
 )
@@ -156,7 +155,6 @@ def _all_columns(rows: Sequence[PricedCall]) -> list[list[object]]:
         [_usd(price.effective_cost) for price in prices],
         [price.status.value for price in prices],
         [_PRECEDENCE_OF_0 - row.received_at_ns + A_VERDICT * row.is_retelling for row in rows],
-        [row.received_at_ns // 1_000_000_000 for row in rows],
         [int(row.is_retelling) for row in rows],
         [int(row.is_retelling) for row in rows],
     ]

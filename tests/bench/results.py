@@ -61,6 +61,8 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
         wanted.append(("memory", startup["rss_mb"][OURS], 15.0, "MB"))
     if priced := found.get("pricing"):
         wanted += pricing.goals(priced)
+    if stored := found.get("store"):
+        wanted += store.goals(stored)
     return wanted
 
 

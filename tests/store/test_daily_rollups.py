@@ -74,6 +74,40 @@ def test_tenants_stand_each_for_themselves(store: Store) -> None:
     )
 
 
+def test_of_each_day_and_feature_the_50_dearest_calls_are_kept(store: Store) -> None:
+    cheap = [a_call(n, feature="chat", cost=n) for n in range(1, 61)]
+    others = [
+        a_call(70, feature="search", cost=1),
+        a_call(71, feature="chat", cost=2, started_at_ns=MIDNIGHT_NS - 1),
+        a_call(72, feature="chat", environment="staging", cost=3),
+        a_call(73, feature="chat", cost=None),
+    ]
+    store.write([*cheap, *others])
+    store.derive()
+    sql = """
+        SELECT day, feature, environment, count(), min(effective_cost), max(effective_cost)
+        FROM dearest_calls
+        GROUP BY day, feature, environment
+        ORDER BY day, feature, environment
+    """
+    before = DAY - dt.timedelta(days=1)
+    assert list(store.query(sql)) == [
+        (before, "chat", "", 1, 2 * PICO, 2 * PICO),
+        (DAY, "chat", "", 50, 11 * PICO, 60 * PICO),
+        (DAY, "chat", "staging", 1, 3 * PICO, 3 * PICO),
+        (DAY, "search", "", 1, 1 * PICO, 1 * PICO),
+    ]
+
+
+def test_a_dearest_call_says_what_the_call_said(store: Store) -> None:
+    names = "trace_id, span_id, started_at, duration_ns, tenant, provider, response_model, input_tokens, list_cost"
+    store.write([a_call(1, feature="chat", tenant="acme", duration_ns=7, cost=5, started_at_ns=MIDNIGHT_NS + 9)])
+    store.derive()
+    dearest, calls = (store.query(f"SELECT {names} FROM {table}").rows for table in ("dearest_calls", "llm_calls"))
+    assert dearest == calls
+    assert len(calls) == 1
+
+
 class TestUserActions:
     def test_one_row_tells_what_an_action_took(self, store: Store) -> None:
         """Two requests, of which one was sent again, answered by two models, over the end of an hour."""

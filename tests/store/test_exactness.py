@@ -207,5 +207,5 @@ def test_a_server_derives_by_itself(server: clickhouse.Server) -> None:
         texts = store.query(schedule).rows
         assert len(texts) == len(derive.ROLLUPS)
         assert sum("REFRESH EVERY 20 SECOND APPEND TO" in str(text) for (text,) in texts) == 3
-        assert sum("REFRESH EVERY 5 MINUTE" in str(text) for (text,) in texts) == 4
+        assert sum("REFRESH EVERY 5 MINUTE" in str(text) for (text,) in texts) == 5
         store._engine.command("DROP DATABASE derives_by_itself SYNC")

@@ -173,7 +173,7 @@ def test_the_owner_and_the_server_derive_every_rollup_under_the_same_settings() 
     }
     assert set(refreshing) == {f"{rollup}_log_mv\nREFRESH" for rollup in derive.ROLLUPS}
     modified = [sql for step in migrate.load(SINGLE) for sql in step.statements if "MODIFY QUERY" in sql]
-    assert len(modified) == len(derive.ROLLUPS)
+    assert len(modified) == len(derive.ROLLUPS) - 1  # dearest_calls came later
     for sql in (*refreshing.values(), *modified):
         settings = {name: int(value) for name, value in re.findall(r"^    (\w+) = (\d+)", sql, re.MULTILINE)}
         assert settings == derive._ONE_BLOCK

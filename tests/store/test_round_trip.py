@@ -8,7 +8,7 @@ from otel_llmcost.call import LLMCall
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 from otel_llmcost.store import PricedCall, Store
-from otel_llmcost.store.rows import NAMES_WRITTEN
+from otel_llmcost.store.rows import NAMES_WRITTEN, columns_of
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.store.ledger import MIDNIGHT_NS, NOW_NS
 
@@ -142,4 +142,12 @@ def test_rows_that_say_different_things_keep_apart_in_one_batch(store: Store) ->
 def test_the_table_has_the_columns_that_are_written_and_those_of_corrections(store: Store) -> None:
     sql = "SELECT name FROM system.columns WHERE database = {db:String} AND table = 'llm_calls_log'"
     table = {name for (name,) in store.query(sql, {"db": store._engine.database})}
-    assert table == {*NAMES_WRITTEN, *SET_BY_THE_STORE, "received_at"}
+    assert table == {*NAMES_WRITTEN, *SET_BY_THE_STORE, "received_at", "posted_at"}
+
+
+def test_the_time_of_posting_that_earlier_releases_wrote_is_kept(store: Store) -> None:
+    """Writers leave it out now, since the receipt tells it."""
+    row = full()
+    columns = columns_of([row]) | {"posted_at": [NOW_NS // 10**9 - 5]}
+    store._engine.insert("llm_calls_log", columns, {})
+    assert stored(store) == expected(row) | {"posted_at": NOW_NS // 10**9 - 5}

@@ -48,23 +48,55 @@ models AS
         feature,
         model
 ),
-single AS
+yesterdays AS
 (
     SELECT
         c.feature AS feature,
-        toString(c.request_hash) AS request_hash,
+        cityHash64(c.feature, c.tenant, c.request_hash) AS asked,
+        c.request_hash != '' AS is_known,
+        c.started_at AS started_at,
         toFloat64(ifNull(c.effective_cost, 0)) AS usd,
         c.output_tokens AS output,
         usd / greatest(1, c.input_tokens + 5 * c.output_tokens - 0.9 * c.cache_read_tokens) AS input_price,
-        c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait,
-        row_number() OVER (PARTITION BY c.feature, c.tenant, c.request_hash ORDER BY c.started_at) AS nth,
-        quantileExact(0.95)(c.output_tokens) OVER (PARTITION BY c.feature) AS usual_output
+        c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait
     FROM llm_calls AS c
     WHERE c.started_at >= toDateTime(yesterday, 'UTC')
         AND c.started_at < toDateTime(today, 'UTC')
         AND c.correction_id = ''
         AND c.operation != 'embeddings'
         {filters:c}
+),
+single AS
+(
+    SELECT
+        c.feature AS feature,
+        count() AS calls,
+        quantileExact(0.95)(c.output) AS usual_output,
+        arraySum(each -> greatest(0, each.1 - usual_output) * 5 * each.2, groupArray((c.output, c.input_price))) AS capped_usd,
+        countIf(c.may_wait) AS may_wait,
+        sumIf(c.usd, c.may_wait) AS may_wait_usd
+    FROM yesterdays AS c
+    GROUP BY feature
+),
+repeated AS
+(
+    SELECT
+        r.feature AS feature,
+        sum(r.calls - 1) AS calls,
+        sum(r.usd - r.first_usd) AS usd
+    FROM
+    (
+        SELECT
+            any(c.feature) AS feature,
+            count() AS calls,
+            sum(c.usd) AS usd,
+            argMin(c.usd, c.started_at) AS first_usd
+        FROM yesterdays AS c
+        WHERE c.is_known
+        GROUP BY c.asked
+        HAVING calls > 1
+    ) AS r
+    GROUP BY feature
 ),
 levers AS
 (
@@ -119,31 +151,26 @@ levers AS
     SELECT
         c.feature AS feature,
         'output cap' AS lever,
-        sum(greatest(0, c.output - c.usual_output) * 5 * c.input_price) * 30 AS usd,
+        c.capped_usd * 30 AS usd,
         'low' AS confidence,
-        concat('a cap at the 95th percentile, ', toString(any(c.usual_output)), ' output tokens') AS arithmetic
+        concat('a cap at the 95th percentile, ', toString(c.usual_output), ' output tokens') AS arithmetic
     FROM single AS c
-    GROUP BY feature
-    HAVING count() >= 50
+    WHERE c.calls >= 50
     UNION ALL
     SELECT
-        c.feature AS feature,
+        r.feature AS feature,
         'de-duplication' AS lever,
-        sumIf(c.usd, c.nth > 1) * 30 AS usd,
+        r.usd * 30 AS usd,
         'medium' AS confidence,
-        concat(toString(countIf(c.nth > 1)), ' calls of yesterday asked what the same tenant had asked before') AS arithmetic
-    FROM single AS c
-    WHERE c.request_hash != ''
-    GROUP BY feature
-    HAVING countIf(c.nth > 1) > 0
+        concat(toString(r.calls), ' calls of yesterday asked what the same tenant had asked before') AS arithmetic
+    FROM repeated AS r
     UNION ALL
     SELECT
         c.feature AS feature,
         'batch' AS lever,
-        sumIf(c.usd, c.may_wait) * 0.5 * 30 AS usd,
+        c.may_wait_usd * 0.5 * 30 AS usd,
         'medium' AS confidence,
-        concat(toString(countIf(c.may_wait)), ' calls of yesterday that nobody waits for, at half the price') AS arithmetic
+        concat(toString(c.may_wait), ' calls of yesterday that nobody waits for, at half the price') AS arithmetic
     FROM single AS c
-    GROUP BY feature
-    HAVING countIf(c.may_wait) > 0
+    WHERE c.may_wait > 0
 )
