@@ -127,7 +127,7 @@ def test_a_run_cut_short_after_any_statement_is_continued(dsn: str, monkeypatch:
 RERUNNABLE = re.compile(
     r"CREATE (TABLE|VIEW|MATERIALIZED VIEW) IF NOT EXISTS |CREATE OR REPLACE VIEW "
     r"|ALTER TABLE \w+\s+(ADD (COLUMN|INDEX) IF NOT EXISTS|COMMENT COLUMN|ATTACH PARTITION ALL FROM) "
-    r"|ALTER TABLE \w+\s+MODIFY QUERY\sSELECT "
+    r"|ALTER TABLE \w+\s+MODIFY (QUERY\sSELECT|COLUMN|SETTING) "
     r"|DROP TABLE IF EXISTS |EXCHANGE TABLES llm_calls_log AND "
 )
 """An exchange is repeatable where the statements before it make the other table anew."""
