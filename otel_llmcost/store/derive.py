@@ -1,6 +1,6 @@
 """Derivation: a rollup is a function of the calls of an hour, computed whole for every hour that was touched.
 
-The same SQL runs here, at the owner's call, and on a server by itself (migrations 0021 and 0028). Both may run at
+The same SQL runs here, at the owner's call, and on a server by itself (migrations 0021 and 0029). Both may run at
 once: the newest derivation of an hour is the one that counts, and an hour stays due for a minute after it was touched.
 Rollups by the day are derived alike, a whole day at a time.
 """
