@@ -105,16 +105,22 @@ def written(seeds: tuple[int, ...]) -> str:
         "|---|---|---|---|---|",
     ]
     for name in (*GOES_WRONG, *AT_ONCE):
-        what, within = AT_ONCE[name] if name in AT_ONCE else (GOES_WRONG[name], _slowest([each[name] for each in told]))
+        what, within = (
+            AT_ONCE[name] if name in AT_ONCE else (GOES_WRONG[name], _slowest(name, [each[name] for each in told]))
+        )
         alarms = [sum(each[name] for each in months_of) for months_of in (calm, growth)]
         lines.append(f"| {what} | {name} | {within} | {alarms[0]} | {alarms[1]} |")
     said = ", ".join(str(seed) for seed in seeds)
     return "\n".join([*lines, "", f"Seeds {said}: of each incident the slowest telling, of false alarms the sum."])
 
 
-def _slowest(minutes: list[int | None]) -> str:
+def _slowest(name: str, minutes: list[int | None]) -> str:
     known = [each for each in minutes if each is not None]
-    return f"{max(known)} min" if len(known) == len(minutes) else f"not told in {len(minutes) - len(known)}"
+    return (
+        f"{max(known)} min"
+        if len(known) == len(minutes)
+        else f"not within {INCIDENTS[name][1]} min for {len(minutes) - len(known)} of {len(minutes)} seeds"
+    )
 
 
 def main() -> int:
