@@ -91,8 +91,8 @@ def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None
     assert store.query(due).rows == ((2,),)
     store.derive()
     assert store.query(due).rows == ((2,),)
-    store._engine.command("TRUNCATE TABLE touched_hours")  # as if a minute had passed
-    store._engine.command("INSERT INTO touched_hours SELECT hour, now('UTC') - INTERVAL 62 SECOND FROM spend_hourly")
+    store._engine.command("TRUNCATE TABLE touched_hours")  # as if minutes had passed
+    store._engine.command("INSERT INTO touched_hours SELECT hour, now('UTC') - INTERVAL 5 MINUTE FROM spend_hourly")
     assert store.query(due).rows == ((0,),)
     store.write([a_call(3, started_at_ns=earlier_ns)])
     assert store.query(due).rows == ((1,),)

@@ -105,10 +105,10 @@ class Writers:
                 return
 
 
-def test_three_writers_a_fifth_sent_twice_and_rules_that_differ(dsn: str, store: Store) -> None:
+def test_three_writers_a_fifth_sent_twice_and_rules_that_differ(migrated_dsn: str, store: Store) -> None:
     """Derivations run all the while, and a reader never sees an hour that is half there or gone."""
     calls = many_calls(3_000, seed=21)
-    writers = Writers(dsn, calls, largest=300)
+    writers = Writers(migrated_dsn, calls, largest=300)
     seen = [0]
     writers.start()
     while writers.acknowledged < writers.batches and not writers.errors:
@@ -121,7 +121,7 @@ def test_three_writers_a_fifth_sent_twice_and_rules_that_differ(dsn: str, store:
     assert said_by(store) == truth_of(calls)
 
 
-def test_a_reader_sees_one_state_of_the_rollup_throughout_its_query(dsn: str, store: Store) -> None:
+def test_a_reader_sees_one_state_of_the_rollup_throughout_its_query(migrated_dsn: str, store: Store) -> None:
     """The view asks twice: for the rows, and for the newest derivation. In between, another one may come to be.
 
     The engine's own delay stretches that moment; without the shared snapshot (the default of the versions that
@@ -131,7 +131,7 @@ def test_a_reader_sees_one_state_of_the_rollup_throughout_its_query(dsn: str, st
     store.derive()
     slow = "SELECT sum(calls) FROM spend_hourly SETTINGS merge_tree_storage_snapshot_sleep_ms = 200"
     seen: list[object] = []
-    with connect(dsn) as other:
+    with connect(migrated_dsn) as other:
         reader = threading.Thread(
             target=lambda: seen.extend(other.query(slow).rows[0][0] for _ in range(2)), daemon=True
         )

@@ -96,10 +96,10 @@ def test_every_batching_ends_with_the_same_calls(store: Store, seed: int) -> Non
     assert said_by(store) == truth_of(count)
 
 
-def test_three_writers_at_once_agree(dsn: str, store: Store) -> None:
+def test_three_writers_at_once_agree(migrated_dsn: str, store: Store) -> None:
     """Each writes everything, a fifth of it twice, in an order and batches of its own, one under other rules."""
     told, count = traffic(250, seed=31)
-    writers = Writers(dsn, told, largest=60)
+    writers = Writers(migrated_dsn, told, largest=60)
     writers.start()
     writers.join()
     store.derive()
