@@ -1,4 +1,4 @@
--- A customer spends five times what they usually do in this hour of the week, and at least 5 USD in the last hour.
+-- A customer spends five times what they usually do in this hour of the week, and at least 3 USD in the last hour.
 SELECT
     '' AS feature,
     '' AS environment,
@@ -35,5 +35,5 @@ LEFT JOIN
         AND (toInt32(toUnixTimestamp(toStartOfHour($__toTime))) - toInt32(toUnixTimestamp(h.hour))) % 604800 IN (0, 3600, 601200)
     GROUP BY tenant
 ) AS u ON u.tenant = c.tenant
-WHERE c.usd >= 5
+WHERE c.usd >= 3
     AND c.usd >= 5 * ifNull(u.usual, 0)

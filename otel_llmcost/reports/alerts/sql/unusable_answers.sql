@@ -1,5 +1,5 @@
 -- Answers that are cut off by their limit or rejected by the application: a fifth of the last two hours' calls, ten bad
--- calls at least, three times the share of the last seven days, and 0.50 USD.
+-- calls at least, three times the share of the last seven days, and 0.25 USD.
 SELECT
     n.feature AS feature,
     '' AS environment,
@@ -51,4 +51,4 @@ LEFT JOIN
 WHERE n.bad >= 10
     AND n.share >= 0.2
     AND n.share >= 3 * ifNull(o.share, 0)
-    AND n.usd >= 0.5
+    AND n.usd >= 0.25
