@@ -124,7 +124,7 @@ def test_the_engine_takes_every_table_with_replicas(library: Path, tmp_path: Pat
                 assert row == ("ReplicatedReplacingMergeTree",)
     finally:
         server.stop()
-    assert len(tables) == 22
+    assert len(tables) == 23
 
 
 def test_calls_written_to_either_server_and_sent_again_to_the_other_count_once(pair: Pair) -> None:

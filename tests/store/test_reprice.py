@@ -181,10 +181,10 @@ def test_a_run_cut_short_is_finished_by_the_next(store: Store, after: int, monke
     monkeypatch.setattr("otel_llmcost.ledger.reprice.SLICE_CALLS", 1)
     real, left = store._engine.insert, iter(range(after))
 
-    def insert(*arguments: Any) -> None:
-        if next(left, None) is None:
+    def insert(table: str, *arguments: Any) -> None:
+        if table == "llm_calls_log" and next(left, None) is None:
             raise _CutShortError
-        real(*arguments)
+        real(table, *arguments)
 
     monkeypatch.setattr(store._engine, "insert", insert)
     with pytest.raises(_CutShortError):
@@ -260,10 +260,10 @@ def a_hidden_call(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write([theirs])
     real, is_first = store._engine.insert, iter([True])
 
-    def insert(*arguments: Any) -> None:
-        if next(is_first, False):
+    def insert(table: str, *arguments: Any) -> None:
+        if table == "llm_calls_log" and next(is_first, False):
             store.write([ours])
-        real(*arguments)
+        real(table, *arguments)
 
     monkeypatch.setattr(store._engine, "insert", insert)
 
