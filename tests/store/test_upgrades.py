@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 VERSIONS = [step.version for step in migrate.load(Layout(database="any", embedded=True, retention_days=400))]
 FIRST_THAT_NOTES_HOURS = 3
+A_SCHEMA = 20
+"""Calls that each schema takes in."""
 
 
 def migrate_to(store: Store, version: int) -> None:
@@ -51,23 +53,23 @@ def schema_of(store: Store) -> list[tuple[object, ...]]:
     return list(store.query(sql))
 
 
-@pytest.mark.parametrize("version", [version for version in VERSIONS if version >= FIRST_THAT_NOTES_HOURS])
-def test_an_earlier_schema_with_calls_in_it_becomes_todays(dsn: str, version: int) -> None:
-    calls = many_calls(120, seed=version)
-    before, after = calls[:80], calls[80:]
+def test_calls_that_every_earlier_schema_took_in_are_in_todays(dsn: str) -> None:
+    """A ledger that saw every release: calls came in under each schema and were derived by it, then came the next."""
+    versions = [version for version in VERSIONS if version >= FIRST_THAT_NOTES_HOURS]
+    calls = many_calls(A_SCHEMA * (len(versions) + 1), seed=9)
     with connect(dsn) as store:
-        migrate_to(store, version)
-        write_as_then(store, before)
-        derive_as_then(store)
-        assert store.query("SELECT count() FROM llm_calls").rows == ((80,),)
-        assert [step.version for step in store.migrate()] == [later for later in VERSIONS if later > version]
-        assert store.query("SELECT count() FROM llm_calls").rows == ((80,),)
-        store.write(after)
+        for number, version in enumerate(versions):
+            migrate_to(store, version)
+            write_as_then(store, calls[number * A_SCHEMA :][:A_SCHEMA])
+            derive_as_then(store)
+            assert store.query("SELECT count() FROM llm_calls").rows == ((A_SCHEMA * (number + 1),),)
+        assert store.migrate() == ()
+        store.write(calls[-A_SCHEMA:])
         store.derive()
         assert said_by(store) == truth_of(calls)
         for table in ("spend_daily", "tenant_spend_daily", "prompt_shape_daily"):
             sums = f"SELECT sum(calls), sum(list_cost) FROM {table}"
-            assert store.query(sums).rows == ((120, truth_of(calls).whole.list_cost),)
+            assert store.query(sums).rows == ((len(calls), truth_of(calls).whole.list_cost),)
 
 
 def test_an_upgraded_schema_is_the_one_that_a_new_database_gets(dsn: str) -> None:
