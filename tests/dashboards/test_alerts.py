@@ -179,7 +179,7 @@ def test_the_plan_is_lowered_and_the_month_is_ahead_of_it(store: Store) -> None:
 def test_old_rates_are_told(store: Store) -> None:
     assert firings(store, BY_NAME["stale_rates"], midnight_ns()) == []
     store._engine.command(
-        "INSERT INTO rates (rate_table_version, loaded_at) VALUES ('0123456789ab', '2020-01-01 00:00:00')"
+        "INSERT INTO rates_log (rate_table_version, loaded_at) VALUES ('0123456789ab', '2020-01-01 00:00:00')"
     )
     [row] = firings(store, BY_NAME["stale_rates"], midnight_ns())
     assert row["subject"] == "old rates"

@@ -68,7 +68,20 @@ _SHARED: Final = Environment(
         *_SDKS,
     ),
 )
-_OPENLIT: Final = Environment("openlit", ("openlit==1.45.0", "openai==2.54.0", "anthropic==0.125.0"), ALL)
+_OPENLIT: Final = Environment(
+    "openlit",
+    (
+        "openlit==1.45.0",
+        "openai==2.54.0",
+        "anthropic==0.125.0",
+        # What these need are previews, which pip takes only where they are named.
+        "opentelemetry-sdk==1.45.1",
+        "opentelemetry-instrumentation==0.66b1",
+        "opentelemetry-exporter-http-transport==0.66b1",
+        "opentelemetry-exporter-otlp-common==0.66b1",
+    ),
+    ALL,
+)
 _LOGFIRE: Final = Environment("logfire", ("logfire==5.2.0", "pydantic-ai-slim[openai,anthropic]==2.68.0", *_SDKS))
 _LANG: Final = Environment("langfuse", ("langfuse==5.0.4", "langsmith[otel]==0.15.0", *_SDKS))
 _LITELLM: Final = Environment("litellm", ("litellm==1.106.2", "openai==2.54.0", "mcp"), ALL)
