@@ -43,7 +43,8 @@ def environment(name: str, *requirements: str, constraints: Path | None = None) 
     if not stamp.exists() or stamp.read_text() != wanted:
         sys.stderr.write(f"Installing {requirements[0]} into {directory.relative_to(ROOT)}, once\n")
         subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        # Isolated: pip takes what PYTHONPATH names for installed.
+        install = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, *(["-c", constraints] if constraints else []), *requirements], check=True)
         stamp.write_text(wanted)
     return python
