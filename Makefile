@@ -26,10 +26,15 @@ GO := $(or $(shell command -v go),/usr/local/go/bin/go)
 demo: $(VENV)/.demo
 	@$(BIN)/llmcost demo $(ARGS)
 
-## test: run every test; ARGS="-k name" picks some
+## test: run the tests; ARGS="-k name" picks some
 .PHONY: test
 test: $(VENV)/.dev
-	@$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m 'not long' $(ARGS)
+
+## test-long: run what `make test` leaves out: what takes minutes to prove on a large scale
+.PHONY: test-long
+test-long: $(VENV)/.dev
+	@$(BIN)/pytest -n $(JOBS) --dist load -m long $(ARGS)
 
 ## test-oldest: run the tests of instrumentation and attribution on the oldest packages that we admit
 .PHONY: test-oldest

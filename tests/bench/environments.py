@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -40,13 +41,16 @@ def environment(name: str, *requirements: str, constraints: Path | None = None) 
     directory = BUILD / name
     python, stamp = directory / "bin" / "python", directory / ".stamp"
     wanted = f"{requirements[0]}\n{sys.version}\n{constraints.read_text() if constraints else ''}"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        sys.stderr.write(f"Installing {requirements[0]} into {directory.relative_to(ROOT)}, once\n")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
-        # Isolated: pip takes what PYTHONPATH names for installed.
-        install = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, *(["-c", constraints] if constraints else []), *requirements], check=True)
-        stamp.write_text(wanted)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several test workers install once
+        if not stamp.exists() or stamp.read_text() != wanted:
+            sys.stderr.write(f"Installing {requirements[0]} into {directory.relative_to(ROOT)}, once\n")
+            subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=True)
+            # Isolated: pip takes what PYTHONPATH names for installed.
+            install = [python, "-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*install, *(["-c", constraints] if constraints else []), *requirements], check=True)
+            stamp.write_text(wanted)
     return python
 
 

@@ -24,7 +24,10 @@ from tests.support.replay import recordings
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(not recordings()[0], reason=recordings()[1] or "no recordings")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not recordings()[0], reason=recordings()[1] or "no recordings"),
+]
 
 
 def ran(library: str, mode: str, tmp_path: Path) -> Path:
