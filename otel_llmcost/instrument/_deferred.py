@@ -42,7 +42,8 @@ _OPERATIONS: Final = {"list": "embeddings", "text_completion": "text_completion"
 
 _TIME_IN_ID: Final = re.compile(r"[a-z_]+_([0-9a-f]{8})[0-9a-f]{16,}")
 _EARLIEST_S: Final = 1_672_531_200
-"""OpenAI's newer ids begin with the second in which they were made. One before 2023 is none."""
+"""Ids of answers may begin with the second in which they were made, OpenAI's newer ones for instance.
+One before 2023 is none."""
 
 _NS: Final = 1_000_000_000
 
@@ -65,7 +66,7 @@ class Deferred:
     def asked(self, record: LLMCall, reading: Reading) -> None:
         """Take the record of a background response: told if it has ended by now, kept until it has if not."""
         if reading.finish_reason:
-            self._tell(record, reading, {})
+            self._tell(record, reading, _start_of(reading, {}))
         elif record.response_id not in self._told:
             if len(self._waiting) >= MAX_REMEMBERED:  # nobody came for the oldest: it is told without a usage
                 oldest = self._waiting.pop(next(iter(self._waiting)))
@@ -77,12 +78,13 @@ class Deferred:
     def see(self, place: Place, response: Any) -> None:
         """Watch an answer to a GET, if it may tell what a call consumed."""
         path = response.request.url.path
+        blank = partial(self.blank, place.host, place.provider, place.provider_source)
         if _RESPONSE.search(path):
-            take = partial(self._response, self._blank(place))
+            take = partial(self._response, blank())
             is_events = "event-stream" in response.headers.get("content-type", "")
             reader = LineReader(take, marks=_FINAL_EVENTS) if is_events else WholeReader(take)
         elif found := _RESULTS.search(path):
-            reader = LineReader(partial(self._line, self._blank(place), found["batch"] or ""), accepts=_is_result)
+            reader = LineReader(partial(self._line, blank(), found["batch"] or ""), accepts=_is_result)
         elif found := _BATCH.search(path):
             reader = WholeReader(partial(self._batch, found["batch"]))
         else:
@@ -97,7 +99,7 @@ class Deferred:
 
     def _batch(self, batch: str, body: Mapping[str, Any]) -> None:
         """Remember when a batch began: Anthropic's results do not say."""
-        if created_at_ns := _unix_ns(word(body, "created_at")):
+        if created_at_ns := unix_ns(word(body, "created_at")):
             if len(self._batches) >= MAX_REMEMBERED:
                 self._batches.clear()
             self._batches[batch] = created_at_ns
@@ -110,26 +112,30 @@ class Deferred:
         reading = read_answer(blank.provider, body)
         if reading.finish_reason:
             record = self._waiting.pop(reading.response_id, None) or replace(blank, request_model=reading.model)
-            self._tell(record, reading, body)
+            self._tell(record, reading, _start_of(reading, body))
 
     def _line(self, blank: LLMCall, batch: str, line: Mapping[str, Any]) -> None:
         """Tell of one result of a batch."""
         outer = section(line, "response")
         body = section(outer, "body") or section(section(line, "result"), "message") or {}
         reading = read_answer(blank.provider, line)
+        named = reading.response_id or word(line, "id") or f"{batch}/{word(line, 'custom_id')}"
+        reading = replace(reading, response_id=named)
         record = replace(
             blank,
-            is_batch=True,
             operation=_OPERATIONS.get(word(body, "object"), "chat"),
             request_model=reading.model,
             provider_request_id=word(outer, "request_id"),
-            started_at_ns=self._batches.get(batch, 0),
-            attribution=replace(blank.attribution, workload=blank.attribution.workload or "batch"),
         )
-        named = reading.response_id or word(line, "id") or f"{batch}/{word(line, 'custom_id')}"
-        self._tell(record, replace(reading, response_id=named), body)
+        self.batched(record, reading, _start_of(reading, body) or self._batches.get(batch, 0))
 
-    def _tell(self, record: LLMCall, reading: Reading, body: Mapping[str, Any]) -> None:
+    def batched(self, record: LLMCall, reading: Reading, started_at_ns: int) -> None:
+        """Tell of one result of a batch; 0 is a start that nobody knows, which is then taken to be now."""
+        workload = record.attribution.workload or "batch"
+        record = replace(record, is_batch=True, attribution=replace(record.attribution, workload=workload))
+        self._tell(record, reading, started_at_ns)
+
+    def _tell(self, record: LLMCall, reading: Reading, started_at_ns: int) -> None:
         """Hand on a call under the identity that whoever reads it will derive; each once in this process."""
         trace_id, span_id = ids_of_answer(record.provider, reading.response_id)
         if reading.response_id in self._told:
@@ -142,13 +148,13 @@ class Deferred:
             trace_id=trace_id,
             span_id=span_id,
             parent_span_id="",
-            started_at_ns=_start_of(reading, body) or record.started_at_ns or time.time_ns(),
+            started_at_ns=started_at_ns or record.started_at_ns or time.time_ns(),
             usage_quality=UsageQuality.REPORTED if reading.usage is not None else UsageQuality.MISSING,
         )
         apply(reading, record)
         runtime.started().pipeline.put(record, to_attributes(record))
 
-    def _blank(self, place: Place) -> LLMCall:
+    def blank(self, host: str, provider: str, provider_source: str) -> LLMCall:
         """Return a record of which only the circumstances are known: who reads it pays for it."""
         process, ctx, now_ns = runtime.started(), context.get_current(), time.time_ns()
         said, source = attribution_of(process, ctx, 0)
@@ -156,9 +162,9 @@ class Deferred:
             trace_id="",
             span_id="",
             started_at_ns=0,
-            provider=place.provider,
-            provider_source=place.provider_source,
-            server_address=place.host,
+            provider=provider,
+            provider_source=provider_source,
+            server_address=host,
             attribution=admitted(process, said, now_ns),
             feature_source=source,
             call_site=call_site(),
@@ -178,11 +184,15 @@ def _start_of(reading: Reading, body: Mapping[str, Any]) -> int:
     if isinstance(created, int) and created >= _EARLIEST_S:
         return created * _NS
     found = _TIME_IN_ID.fullmatch(reading.response_id)
-    second = int(found[1], 16) if found else 0
+    return start_in_id(int(found[1], 16)) if found else 0
+
+
+def start_in_id(second: int) -> int:
+    """Return a Unix second that an id seems to hold in nanoseconds, 0 where it cannot be the time of an answer."""
     return second * _NS if _EARLIEST_S <= second <= time.time() else 0
 
 
-def _unix_ns(text: str) -> int:
+def unix_ns(text: str) -> int:
     """Return an RFC 3339 time in Unix nanoseconds, 0 where it is none."""
     from datetime import datetime
 

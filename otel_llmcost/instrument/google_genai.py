@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from otel_llmcost.instrument._body import EventReader, Tap, read_document, sent_bytes
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
+from otel_llmcost.instrument._google_batches import BatchPatch
 from otel_llmcost.instrument._instrumentor import Instrumentor
 from otel_llmcost.instrument._lazy import lazy, lazy_async
 from otel_llmcost.instrument._patch import ModulePatch
@@ -262,3 +263,4 @@ class GoogleGenAIInstrumentor(Instrumentor):
     name = "google_genai"
     requires = "google-genai >= 1.5"
     patch = _Patch()
+    also = (BatchPatch(),)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from otel_llmcost.providers.formats.google import read_predictions
+from datetime import UTC, datetime
+
+import pytest
+
+from otel_llmcost.providers.formats.google import read_predictions, second_in
 from otel_llmcost.providers.registry import route_of
 from otel_llmcost.providers.vertex import fold_raw, read_any, read_raw
 from otel_llmcost.usage import Usage
@@ -45,3 +49,17 @@ def test_the_path_names_model_and_region() -> None:
         route = route_of("gcp.vertex_ai", path)
         assert route is not None
         assert (route.model, route.region) == (model, "us-east5")
+
+
+@pytest.mark.parametrize(
+    ("response_id", "second"),
+    [
+        ("sO6Tac7pEKWSq7UPsvSeuQY", datetime(2026, 2, 17, 4, 29, 36, tzinfo=UTC).timestamp()),
+        ("T9--adqvDqL4vdIPz7X2iQ4", datetime(2026, 3, 21, 18, 11, 27, tzinfo=UTC).timestamp()),
+        ("", 0),
+        ("sO6", 0),
+        ("answer-ä", 0),
+    ],
+)
+def test_an_id_begins_with_the_second_that_create_time_told(response_id: str, second: int) -> None:
+    assert second_in(response_id) == second
