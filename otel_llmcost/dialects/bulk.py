@@ -113,6 +113,8 @@ class _Reading:
         self._places = {name: order[edges[at] : edges[at + 1]] for at, name in enumerate(names)}
         self._is_ours: Flags = np.array([each.theirs is None for each in self._kin], np.bool_)[self._kin_of]
         self._is_single: Flags = self._spans.is_odd.copy()
+        key, rows = self._spans.key[order], self._spans.values.rows[order]
+        self._is_single[rows[1:][(key[1:] == key[:-1]) & (rows[1:] == rows[:-1])]] = True  # told twice: the last counts
         self._texts: dict[str, tuple[Ints, Ints]] = {}
         self._wholes: dict[str, tuple[Ints, Flags]] = {}
 

@@ -132,20 +132,25 @@ def outline(data: bytes) -> Iterator[Group]:
 
 
 def _of_resource(data: bytes, begin: int, end: int) -> Iterator[Group]:
-    resource, scopes = b"", list[tuple[int, int]]()
-    for number, first, last in _fields(data, begin, end):
-        if number == 1:
-            resource += data[first:last]  # a message told in two parts is both
-        elif number == 2:  # noqa: PLR2004 - scope_spans
-            scopes.append((first, last))
+    about, scopes = _split(data, begin, end)
+    resource = b"".join(about)
     for first, last in scopes:
-        scope, spans = b"", list[tuple[int, int]]()
-        for number, head, tail in _fields(data, first, last):
-            if number == 2:  # noqa: PLR2004 - spans
-                spans.append((head, tail))
-            elif number == 1:
-                scope += data[head:tail]
-        yield Group(resource, scope, spans)
+        scope, spans = _split(data, first, last)
+        yield Group(resource, b"".join(scope), spans)
+
+
+def _split(data: bytes, begin: int, end: int) -> tuple[list[bytes], list[tuple[int, int]]]:
+    """Return the first field of a message, which if it is told in parts is all of them, and where the second ones are.
+
+    A hundred thousand parts are joined once: added up one by one they would take minutes.
+    """
+    first, second = list[bytes](), list[tuple[int, int]]()
+    for number, head, tail in _fields(data, begin, end):
+        if number == 1:
+            first.append(data[head:tail])
+        elif number == 2:  # noqa: PLR2004 - scope_spans of a resource, spans of a scope
+            second.append((head, tail))
+    return first, second
 
 
 def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -153,6 +158,8 @@ def _fields(data: bytes, at: int, end: int) -> Iterator[tuple[int, int, int]]:
     while at < end:
         tag, at = _varint(data, at)
         kind = tag & 7
+        if not 8 <= tag < 2**32:  # noqa: PLR2004 - fields are numbered from 1 on
+            _torn()
         if kind == 2:  # noqa: PLR2004 - length-delimited
             size, at = _varint(data, at)
             if at + size > end:
@@ -210,6 +217,7 @@ def read_spans(data: Bytes, begin: Ints, end: Ints) -> Spans:
         after = np.where(is_delimited, first + sizes, here + length)
         wrong = (length == _ODD) | (after > end[rows]) | (is_delimited & (heads == 0))
         wrong |= (length == 2) & (data[here + 1] > 127)  # noqa: PLR2004 - a varint of more than one byte
+        wrong |= (tag == _FLAGS) & (data[here + 1] != 1)  # another field, of which nothing is known
         is_odd[rows[wrong]] = True
         place[rows] = np.where(wrong, end[rows], after)
         for field in np.unique(tag[~wrong]).tolist():
@@ -217,6 +225,8 @@ def read_spans(data: Bytes, begin: Ints, end: Ints) -> Spans:
             if field == _ATTRIBUTE:
                 attributes.append((rows[mine], first[mine], after[mine]))
             elif field in at:
+                if field == STATUS:  # a message that is told twice is both in one; of the others the last counts
+                    is_odd[rows[mine]] |= at[field][rows[mine]] >= 0
                 at[field][rows[mine]], size[field][rows[mine]] = first[mine], (after - first)[mine]
             elif field in times:
                 times[field][rows[mine]] = _fixed64(data, first[mine])
@@ -258,7 +268,7 @@ def _attributes(data: Bytes, found: Sequence[tuple[Ints, Ints, Ints]], is_odd: F
     key_begin: Ints = begin + 2
     key_end: Ints = key_begin + data[begin + 1]
     has_value = key_end < end
-    sizes, heads = _lengths(data, key_end + 1)
+    sizes, heads = _lengths(data, np.minimum(key_end, end) + 1)
     value_begin = np.where(has_value, key_end + 1 + heads, end)
     wrong = (begin + 1 >= end) | (data[begin] != TEXT) | (data[begin + 1] > 127) | (key_end > end)  # noqa: PLR2004
     wrong |= has_value & ((data[np.minimum(key_end, end)] != 0x12) | (heads == 0) | (value_begin + sizes != end))  # noqa: PLR2004

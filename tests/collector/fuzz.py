@@ -1,7 +1,8 @@
 """`python -m tests.collector.fuzz`: requests that nobody should send, through everything that a request passes.
 
-A case is a sound request that was damaged: bytes flipped, cut, doubled or put elsewhere, or values of the wrong kind in
-the place of right ones. It has to be refused as unreadable, or give calls that can be attributed, priced and written.
+A case is a sound request that was written as no exporter writes it, or damaged: bytes flipped, cut, doubled or put
+elsewhere, or values of the wrong kind in the place of right ones. It has to be refused as unreadable, or give calls
+that can be priced and written, and that are the same whether they are read one by one or by column.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.json_format import MessageToJson
@@ -22,17 +24,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from otel_llmcost import semconv
-from otel_llmcost.drain import calls_of, priced_as_received
+from otel_llmcost.dialects.bulk import read_in_bulk
+from otel_llmcost.drain import Read
 from otel_llmcost.pricing import Pricer, load_rate_table
 from otel_llmcost.spool import Frame
 from otel_llmcost.store import connect
-from otel_llmcost.store.rows import DAY_NS, columns_of, refusal_of
+from otel_llmcost.store.calls import PricedCalls
+from tests.collector.strange import strangely
 from tests.collector.telling import a_call, as_json, request_of
 
 if TYPE_CHECKING:
     from random import Random
 
-    from otel_llmcost.call import LLMCall
     from otel_llmcost.spool import Signal
     from otel_llmcost.store import PricedCall, Store
 
@@ -49,7 +52,8 @@ KEYS: Final = (
 )
 INTEGERS: Final = (0, 1, -1, 2**31, 2**53, 2**63 - 1, -(2**63))
 TEXTS: Final = ("", "\0", "x" * 5_000, "\U0001f4b8", "'; DROP TABLE llm_calls --", "\ufffe", "1e999", "NaN")
-BATCH: Final = 2_000
+BATCH: Final = 1_000
+"""So many requests are read and written at once; they are more than what is read one by one."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class Fuzz:
         rng: Decides everything.
         refused: Cases that were refused as unreadable.
         calls: Calls that the others told of.
+        by_column: Those that were read by column.
         written: Those that the store took.
     """
 
@@ -68,8 +73,9 @@ class Fuzz:
     pricer: Pricer = field(default_factory=lambda: Pricer(load_rate_table()))
     refused: int = 0
     calls: int = 0
+    by_column: int = 0
     written: int = 0
-    _rows: list[PricedCall] = field(default_factory=list)
+    _frames: list[Frame] = field(default_factory=list)
 
     def run(self, cases: int) -> None:
         for _ in range(cases):
@@ -92,22 +98,26 @@ class Fuzz:
             self.refused += 1
             return
         request.answer().SerializeToString()
-        calls: list[LLMCall] = list(calls_of(Frame(now_ns, request.payload, signal))) if request.payload else []
-        self.calls += len(calls)
-        self._rows += priced_as_received(calls, self.pricer, [now_ns] * len(calls))
-        if len(self._rows) >= BATCH:
+        if request.payload:
+            self._frames.append(Frame(now_ns, request.payload, signal))
+        if len(self._frames) >= BATCH:
             self._write()
 
     def _write(self) -> None:
-        now_ns = time.time_ns()
-        since_ns = {"": now_ns - 400 * DAY_NS}
-        rows = [row for row in self._rows if refusal_of(row, now_ns=now_ns, since_ns=since_ns) is None]
-        self._rows.clear()
-        if rows:
-            columns_of(rows)
-            before = self.store.refused["engine"]
-            self.written += self.store.write(rows)
-            assert self.store.refused["engine"] == before
+        """Read what was taken in both ways, which have to agree, and write it."""
+        frames, place = self._frames, Path("fuzz")
+        read_in_bulk([frame.payload for frame in frames if frame.signal == "traces"])  # raises for no reason
+        by_column, one_by_one = Read(place, frames), Read(place, frames)
+        rows, expected = by_column.priced(self.pricer), one_by_one.priced(self.pricer, edges=None)
+        assert not by_column.faults, by_column.faults
+        assert not one_by_one.faults, one_by_one.faults
+        assert sorted(map(_told, rows)) == sorted(map(_told, expected))
+        self.calls += len(rows)
+        self.by_column += sum(map(len, rows.batches)) if isinstance(rows, PricedCalls) else 0
+        before = self.store.refused["engine"]
+        self.written += self.store.write(rows)
+        assert self.store.refused["engine"] == before
+        frames.clear()
 
     def _case(self, signal: Signal, *, is_json: bool) -> bytes:
         message = self._sound(signal)
@@ -116,6 +126,8 @@ class Fuzz:
         data = message.SerializeToString()
         if is_json:
             data = as_json(data) if signal == "traces" else MessageToJson(message).encode()
+        elif self.rng.random() < 0.3:
+            data = strangely(message, self.rng, self.rng.choice((0.01, 0.1)))
         for _ in range(self.rng.choice((0, 0, 0, 1, 2, 8))):
             data = self._damaged(data)
         return data
@@ -179,6 +191,11 @@ class Fuzz:
         return bytes(changed)
 
 
+def _told(row: PricedCall) -> str:
+    """A row without the lines of its price, of which nothing is stored; as text, in which NaN is NaN."""
+    return repr((row.call, row.pricing._replace(lines=()), row.received_at_ns))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument("--cases", type=int, default=1_000_000)
@@ -190,7 +207,7 @@ def main() -> int:
         began_s = time.monotonic()
         fuzz.run(asked.cases)
         took_s = time.monotonic() - began_s
-    told = f"{fuzz.refused} refused, {fuzz.calls} calls, {fuzz.written} written"
+    told = f"{fuzz.refused} refused, {fuzz.calls} calls ({fuzz.by_column} by column), {fuzz.written} written"
     sys.stdout.write(f"{asked.cases} cases of seed {asked.seed} in {took_s:.0f} s: {told}\n")
     return 0
 
