@@ -155,7 +155,8 @@ class BatchPatch(ModulePatch):
 
     def _taker(self, client: Any, job: _Job) -> partial[None]:
         """Return what tells of one result of a job after the other."""
-        address = urlsplit(str(client._http_options.base_url))  # noqa: SLF001 - there is no other way to the address
+        options = client._http_options  # noqa: SLF001 - there is no other way to the address
+        address = urlsplit(str(options["base_url"] if isinstance(options, dict) else options.base_url))
         host = address.hostname or ""
         at_host = provider_at(host, address.port)
         blank = self.deferred.blank(host, at_host or "gcp.gemini", "host" if at_host else "sdk")

@@ -4,7 +4,6 @@
 use (httpx, httpx2, aiohttp, requests): they take the final URL and body, and return the answer as text, or an
 `HttpResponse` whose segments are the decoded events of a stream. `_request_once` is one attempt, and
 `APIError.raise_for_response` sees the bare HTTP answer to each.
-Sessions of the Live API are websockets, which do not pass here.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from otel_llmcost.instrument._body import EventReader, Tap, read_document, sent_bytes
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._google_batches import BatchPatch
+from otel_llmcost.instrument._google_live import LivePatch
 from otel_llmcost.instrument._instrumentor import Instrumentor
 from otel_llmcost.instrument._lazy import lazy, lazy_async
 from otel_llmcost.instrument._patch import ModulePatch
@@ -263,4 +263,4 @@ class GoogleGenAIInstrumentor(Instrumentor):
     name = "google_genai"
     requires = "google-genai >= 1.5"
     patch = _Patch()
-    also = (BatchPatch(),)
+    also = (BatchPatch(), LivePatch())

@@ -109,6 +109,29 @@ def fold_content(events: Sequence[Mapping[str, Any]]) -> Reading:
     return _reading(whole, candidates, first_error(events))
 
 
+def fold_live(model: str, messages: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the messages of one turn of a Live session tell; of several usages the last counts.
+
+    Args:
+        model: The one that the session was opened with, since no message names it.
+        messages: Those of the server, without the pieces of the answer.
+    """
+    told = [found for each in messages if (found := each.get("usageMetadata")) is not None]
+    whole = {"modelVersion": model, "usageMetadata": told[-1] if told else None}
+    return _reading(whole, [_candidate_in(each) for each in messages])
+
+
+def _candidate_in(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a message of a Live session tells, as a candidate would."""
+    said = section(message, "serverContent")
+    calls = objects(section(message, "toolCall"), "functionCalls")
+    return {
+        "finishReason": spelled(said, "turnCompleteReason"),
+        "groundingMetadata": section(said, "groundingMetadata"),
+        "content": {"parts": [{"functionCall": call} for call in calls]},
+    }
+
+
 def essence_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what `fold_content` reads of an event, without what was generated.
 
@@ -239,6 +262,9 @@ _EMBEDDING: Final = Surface(operation="embeddings", read=read_embedding, tail=Tr
 EMBEDDED: Final = Surface(operation="embeddings", read=read_predictions)
 IMAGES: Final = Surface(operation="image_generation", read=read_predictions)
 """`predict`, by what it is asked for, which its path does not tell."""
+
+LIVE: Final = Surface(operation="generate_content", read=read_content)
+"""A turn of a session over a WebSocket, which has no path of its own."""
 
 SURFACES: Final = {
     ":generateContent": _CONTENT,
