@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.providers.formats import openai
-from otel_llmcost.providers.reading import count
+from otel_llmcost.providers.reading import Surface, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,9 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
 
 _ACCENT: Final = openai.Accent(usage=read_usage)
 
-SURFACES: Final = openai.surfaces(_ACCENT)
+SURFACES: Final = openai.surfaces(_ACCENT) | {
+    "/rerank": Surface(operation="rerank", read=partial(openai.read_embeddings, accent=_ACCENT))
+}
 """How each path of the API is read, by its ending."""
 
 read_any: Final = partial(openai.read_any, accent=_ACCENT)

@@ -88,6 +88,11 @@ class Route:
     region: str = ""
 
 
+_SURFACES: Final = {
+    name: {**openai.MEDIA_SURFACES, **module.SURFACES} for name, module in {"": compatible, **PROVIDERS}.items()
+}
+"""The paths of each provider, and those of images and audio that they all may have in OpenAI's format."""
+
 _MODEL: Final = re.compile(
     r"/(?:model|deployments)/(?P<model>[^/]+)/"
     r"|/models/(?P<google>[^/]+):[A-Za-z]+$"
@@ -106,9 +111,7 @@ def route_of(provider: str, path: str) -> Route | None:
         path: The path of the request, without its query.
     """
     path = _CONTINUED.sub("", path.rstrip("/"))
-    surfaces = {**PROVIDERS.get(provider, compatible).SURFACES}
-    if provider in _WITH_MEDIA:
-        surfaces |= openai.MEDIA_SURFACES
+    surfaces = _SURFACES.get(provider, _SURFACES[""])
     ending = max((ending for ending in surfaces if path.endswith(ending)), key=len, default=None)
     if ending is None:
         return None
@@ -128,6 +131,3 @@ def read_answer(provider: str, body: Mapping[str, Any]) -> Reading:
         body: The JSON object that the provider answered, a line of a batch's results, or only the usage object.
     """
     return PROVIDERS.get(provider, compatible).read_any(body)
-
-
-_WITH_MEDIA: Final = frozenset({"openai", "azure.ai.openai"})
