@@ -1,29 +1,36 @@
 """Which of several tellings of a call is the call.
 
 We, the SDK itself and other instrumentations may each tell of one call by a span of their own, and frameworks above
-tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts cannot
-change it. Rule 1: tellings with the provider's own id of the answer in common are one call. Rule 2: a telling around
-another one, its ancestor or (where libraries do not link their spans) of another library and around it in time, with
-the same counts, tells of the same call.
+tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts
+cannot change it. Rule 1: tellings with the provider's own id of the answer in common are one call, in one trace or,
+where one of them is of a library that tells in another trace than the one in which the SDK is called, at one time.
+Rule 2: a telling
+around another one of its trace, its ancestor or (where libraries do not link their spans) of another library and around
+it in time, with the same counts or none in both, tells of the same call.
 Rule 3: a telling around several that says the sum of them, or nothing, tells of no call of its own. Rule 4: what was
-answered later we tell in a trace that is derived from the answer's id; it is compared with what others tell of that
-answer, in whatever trace. Of the tellings of one call the one that has counts wins, then the one that stands closer
-to the wire: ours, the SDK's own, OpenTelemetry's, any other; then the inner one. Calls that only look alike remain
-several.
+answered later we tell in a trace that is derived from the answer's id; it is one call with what others tell of that
+answer, in whatever trace, at whatever time. Of the tellings of one call the one that has counts wins, then the one that
+stands closer to the wire: ours, the SDK's own, OpenTelemetry's, any other; then the inner one. Calls that only look
+alike remain several.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from otel_llmcost.call import ids_of_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+_Name = TypeVar("_Name")
 
 _FROM_FIRST_PIECE: Final = frozenset({"logfire"})
 """Dialects that tell a stream as if it had begun with its first piece."""
+
+TELL_ELSEWHERE: Final = frozenset({"langsmith"})
+"""Dialects that tell in one trace, and have what is called meanwhile fall into another one."""
 
 _UNREAD_NS: Final = 1_000_000_000
 
@@ -35,7 +42,7 @@ class Seen(NamedTuple):
     """What is compared of a telling.
 
     Attributes:
-        trace_id: 32 hex digits; tellings of different traces are never one call, but for rule 4.
+        trace_id: 32 hex digits; tellings of different traces are one call by the answer's id alone.
         span_id: 16 hex digits, parent_span_id likewise or empty.
         started_at_ns: Unix nanoseconds, ended_at_ns likewise.
         call_id: The provider's id of the answer, or of the request where the answer has none; empty where not told.
@@ -69,27 +76,75 @@ def retellings(seen: Iterable[Seen]) -> set[tuple[str, str]]:
     traces = defaultdict[str, list[Seen]](list)
     for telling in seen:
         traces[telling.trace_id].append(telling)
-    whole = {
-        trace_id: [*tellings, *_answered_later(tellings, traces)]
-        for trace_id, tellings in traces.items()
-        if any(telling.dialect for telling in tellings)
-    }
-    return {key for tellings in whole.values() if len(tellings) > 1 for key in _keys_of_retellings(tellings)}
+    calls, superfluous = list[list[Seen]](), list[Seen]()
+    for tellings in traces.values():
+        if len(tellings) > 1 and any(telling.dialect for telling in tellings):
+            trace = _Trace(tellings)
+            calls += trace.calls()
+            superfluous += trace.dropped()
+        else:
+            calls += [[telling] for telling in tellings]
+    for call in _across_traces(calls):
+        if len(call) > 1:
+            superfluous += _all_but_best(call)
+    return {(telling.trace_id, telling.span_id) for telling in superfluous}
 
 
-def _answered_later(tellings: Sequence[Seen], traces: Mapping[str, list[Seen]]) -> Iterator[Seen]:
-    """Yield our own tellings, from traces of their own, of the answers that others tell of in this trace."""
-    derived = {telling.answered_in: telling.call_id for telling in tellings if telling.dialect and telling.call_id}
-    for trace_id, call_id in derived.items():
-        for ours in traces.get(trace_id, ()):
-            if not ours.dialect and ours.call_id == call_id and ours not in tellings:
-                yield ours._replace(started_at_ns=0, ended_at_ns=0)  # nothing is around it, and it is around nothing
+def _across_traces(calls: Sequence[list[Seen]]) -> Iterable[list[Seen]]:
+    """Return the calls, those that others tell of and whose tellings in other traces have the same id as one."""
+    told = {telling.call_id for call in calls for telling in call if telling.dialect and telling.call_id}
+    by_id = defaultdict[str, list[tuple[Seen, int]]](list)
+    for number, call in enumerate(calls):
+        for telling in call:
+            if telling.call_id in told:
+                by_id[telling.call_id].append((telling, number))
+    joined = _Joined(range(len(calls)))
+    for tellings in by_id.values():
+        if any(number != tellings[0][1] for _, number in tellings):
+            for one, other in _of_one_answer(tellings):
+                joined.join(one, other)
+    whole = defaultdict[int, list[Seen]](list)
+    for number, call in enumerate(calls):
+        whole[joined.root(number)] += call
+    return whole.values()
 
 
-def _keys_of_retellings(tellings: Sequence[Seen]) -> Iterator[tuple[str, str]]:
-    trace_of = {telling.span_id: telling.trace_id for telling in tellings}
-    for span_id in _Trace(tellings).retellings():
-        yield trace_of[span_id], span_id
+def _of_one_answer(tellings: list[tuple[Seen, int]]) -> Iterator[tuple[int, int]]:
+    """Yield which of the calls that were told under one id are one: those at one time, and what was answered later."""
+    if any(telling.dialect in TELL_ELSEWHERE for telling, _ in tellings):
+        tellings.sort(key=lambda each: _order(each[0]))
+        until, last = tellings[0][0].ended_at_ns, tellings[0][1]
+        for telling, number in tellings[1:]:
+            if telling.started_at_ns <= until:
+                yield last, number
+            if telling.ended_at_ns >= until:
+                until, last = telling.ended_at_ns, number
+    later = {telling.trace_id: number for telling, number in tellings if not telling.dialect}
+    for telling, number in tellings:
+        if telling.dialect and telling.answered_in in later:
+            yield later[telling.answered_in], number
+
+
+class _Joined(Generic[_Name]):
+    """What is one of several things, by their names.
+
+    Args:
+        names: All of them.
+    """
+
+    def __init__(self, names: Iterable[_Name]) -> None:
+        self._above = {name: name for name in names}
+
+    def root(self, name: _Name) -> _Name:
+        """Return one name of the thing, always the same one until it is joined with another."""
+        while (above := self._above[name]) != name:
+            self._above[name] = self._above[above]
+            name = above
+        return name
+
+    def join(self, one: _Name, other: _Name) -> None:
+        """Make two one."""
+        self._above[self.root(one)] = self.root(other)
 
 
 class _Trace:
@@ -102,28 +157,31 @@ class _Trace:
     def __init__(self, tellings: Sequence[Seen]) -> None:
         self._all = sorted(_from_the_request_on(tellings), key=_order)
         self._by_span = {telling.span_id: telling for telling in self._all}
-        self._joined_to = {span_id: span_id for span_id in self._by_span}
+        self._joined = _Joined(self._by_span)
         self._dropped: set[str] = set()
-
-    def retellings(self) -> set[str]:
-        """Return the span ids of the tellings that do not count."""
         self._join_by_id()
         inner = self._linked()
         self._add_contained(inner)
         for span_id, within in inner.items():
             self._judge(self._by_span[span_id], within)
+
+    def calls(self) -> Iterable[list[Seen]]:
+        """Return the tellings of each call."""
         calls = defaultdict[str, list[Seen]](list)
-        for span_id in self._by_span:
+        for span_id, telling in self._by_span.items():
             if span_id not in self._dropped:
-                calls[self._root(span_id)].append(self._by_span[span_id])
-        told_again = (telling for call in calls.values() for telling in _all_but_best(call))
-        return self._dropped | {telling.span_id for telling in told_again}
+                calls[self._joined.root(span_id)].append(telling)
+        return calls.values()
+
+    def dropped(self) -> Iterator[Seen]:
+        """Yield the tellings that tell of no call of their own."""
+        return (self._by_span[span_id] for span_id in self._dropped)
 
     def _join_by_id(self) -> None:
         first: dict[str, str] = {}
         for telling in self._all:
             if telling.call_id:
-                self._join(telling.span_id, first.setdefault(telling.call_id, telling.span_id))
+                self._joined.join(telling.span_id, first.setdefault(telling.call_id, telling.span_id))
 
     def _linked(self) -> dict[str, list[Seen]]:
         """Return the tellings right below each telling, by its span id, in the order of their start."""
@@ -138,9 +196,9 @@ class _Trace:
 
         One goes under one: of several that fit, under the one that ends first.
         """
-        alike = defaultdict[tuple[int, int], list[Seen]](list)
+        alike = defaultdict[tuple[int, int] | None, list[Seen]](list)
         for telling in self._all:
-            if telling.counts and any(telling.counts):
+            if telling.counts is None or any(telling.counts):
                 alike[telling.counts].append(telling)
         for tellings in alike.values():
             taken: set[tuple[str, str]] = set()
@@ -167,33 +225,24 @@ class _Trace:
 
     def _judge(self, outer: Seen, within: list[Seen]) -> None:
         """Decide of which of the tellings within it a telling tells, if of any."""
-        others = [each for each in within if self._root(each.span_id) != self._root(outer.span_id)]
+        others = [each for each in within if self._joined.root(each.span_id) != self._joined.root(outer.span_id)]
         if not outer.dialect:  # what others tell inside our own call is that call
             for each in others:
                 if each.dialect:
-                    self._join(outer.span_id, each.span_id)
+                    self._joined.join(outer.span_id, each.span_id)
             return
         equal = [each for each in others if outer.counts and each.counts == outer.counts]
         counted = [each.counts for each in others if each.counts]
         if len(within) > len(others):  # one within has its id: that is its call, the others are calls of their own
             return
         if equal:
-            self._join(outer.span_id, equal[-1].span_id)
+            self._joined.join(outer.span_id, equal[-1].span_id)
         elif len(counted) > 1 and outer.counts in (None, tuple(map(sum, zip(*counted, strict=True)))):
             self._dropped.add(outer.span_id)
         elif len(others) == 1 and _agree(outer, others[0]):
-            self._join(outer.span_id, others[0].span_id)
+            self._joined.join(outer.span_id, others[0].span_id)
         elif others and outer.counts is None:
             self._dropped.add(outer.span_id)
-
-    def _root(self, span_id: str) -> str:
-        while (above := self._joined_to[span_id]) != span_id:
-            self._joined_to[span_id] = self._joined_to[above]
-            span_id = above
-        return span_id
-
-    def _join(self, one: str, other: str) -> None:
-        self._joined_to[self._root(one)] = self._root(other)
 
 
 def _order(telling: Seen) -> tuple[int, str]:
@@ -204,7 +253,7 @@ def _from_the_request_on(tellings: Iterable[Seen]) -> Iterator[Seen]:
     """Yield the tellings; one of a stream from its first piece on is put around the call whose end it saw."""
     ordered, taken = sorted(tellings, key=_order), set[str]()
     for telling in ordered:
-        if telling.dialect in _FROM_FIRST_PIECE and telling.counts:
+        if telling.dialect in _FROM_FIRST_PIECE:
             begun = [each for each in ordered if each.span_id not in taken and _ended_within(each, telling)]
             if begun:
                 taken.add(begun[-1].span_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, overload
 
@@ -13,7 +14,7 @@ import numpy as np
 from otel_llmcost.dialects.once import retellings
 from otel_llmcost.store.batches import PricedBatch
 from otel_llmcost.store.rows import PricedCall
-from otel_llmcost.store.settle import HOUR_NS, Written, seen_in
+from otel_llmcost.store.settle import HOUR_NS, Answer, Written, seen_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -108,21 +109,20 @@ def written_of(calls: PricedCalls) -> Written:
     """Return what settling has to know of calls."""
     written = Written.of(calls.singles)
     for batch in calls.batches:
-        traces, providers = batch.trace_ids(), [call.provider for call in batch.calls.patterns]
-        is_theirs = batch.have("dialect")
         written.hours.update(np.unique(batch.calls.started_at_ns // HOUR_NS).tolist())
-        written.traces.update(traces)
-        written.is_told_by_others |= bool(is_theirs.any())
-        for told, chosen in (
-            (written.others, is_theirs),
-            (written.ours, ~is_theirs & ~batch.calls.has_parent),
-        ):
-            places = np.flatnonzero(chosen)
-            forms = batch.calls.form[places].tolist()
-            for place, form, call_id in zip(places.tolist(), forms, batch.call_ids(places), strict=True):
-                if call_id:
-                    told.append((traces[place], providers[form], call_id))
+        written.traces.update(batch.trace_ids())
+        written.is_told_by_others |= bool(batch.have("dialect").any())
+        written.told.append(partial(_answers_in, batch))
     return written
+
+
+def _answers_in(batch: PricedBatch) -> Iterator[Answer]:
+    said = [(call.provider, call.dialect) for call in batch.calls.patterns]
+    told = zip(batch.trace_ids(), batch.calls.form.tolist(), batch.call_ids(np.arange(len(batch))), strict=True)
+    for trace_id, form, call_id in told:
+        if call_id:
+            provider, dialect = said[form]
+            yield Answer(trace_id, provider, call_id, dialect)
 
 
 def judged(calls: PricedCalls, written: Written) -> PricedCalls:
@@ -131,10 +131,7 @@ def judged(calls: PricedCalls, written: Written) -> PricedCalls:
         return calls
     ids = [batch.trace_ids() for batch in calls.batches]
     told = Counter(chain(*ids, (row.call.trace_id for row in calls.singles)))
-    several = {trace_id for trace_id, count in told.items() if count > 1}
-    for answered_in, traces in written.answers().items():
-        if answered_in in told:
-            several |= {answered_in, *traces}
+    several = {trace_id for trace_id, count in told.items() if count > 1} | written.linked()
     if not several:
         return calls
     places = [np.flatnonzero([trace_id in several for trace_id in traces]) for traces in ids]

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Self
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from otel_llmcost.call import ids_of_answer
-from otel_llmcost.dialects.once import Seen, retellings
+from otel_llmcost.dialects.once import TELL_ELSEWHERE, Seen, retellings
 from otel_llmcost.errors import StoreUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from otel_llmcost.store.engine import Engine
     from otel_llmcost.store.rows import PricedCall
@@ -56,6 +57,17 @@ HAVING max(is_retelling) > 0
 """.replace("{ids}", LISTED_IDS)
 """Traces of several tellings. A telling that is alone in its trace, and was never judged, needs no second look."""
 
+_SAME_ANSWER: Final = """
+SELECT DISTINCT
+    trace_id,
+    provider,
+    {call_id} AS call_id,
+    dialect
+FROM llm_calls_log
+PREWHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND {told_by}
+WHERE call_id IN (SELECT arrayJoin({ids}))
+"""
 _TOLD_LATER: Final = """
 SELECT DISTINCT trace_id
 FROM llm_calls_log
@@ -71,7 +83,7 @@ SELECT
     parent_span_id,
     toUnixTimestamp64Nano(started_at),
     toUnixTimestamp64Nano(started_at) + duration_ns,
-    if(response_id = '', provider_request_id, response_id),
+    {call_id},
     arrayFilter(name -> name != '', [toString(request_model), toString(response_model)]),
     scope_name,
     dialect,
@@ -98,19 +110,21 @@ _OTHERS_TELL: Final = """
             AND others.dialect != ''
     )
 """
-_TOLD: Final = (_TELLING + _OTHERS_TELL + _LATEST).replace("{ids}", LISTED_IDS)
-_OURS: Final = """
+_IN_TRACES: Final = """
     AND trace_id IN (SELECT arrayJoin({ids}))
-    AND dialect = ''
 """
-_ANSWERED_LATER: Final = (_TELLING + _OURS + _LATEST).replace("{ids}", LISTED_IDS)
-_TOLD_ELSEWHERE: Final = """
-SELECT DISTINCT trace_id
-FROM llm_calls_log
-WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
-    AND dialect != ''
-    AND if(response_id = '', provider_request_id, response_id) IN (SELECT arrayJoin({ids}))
-""".replace("{ids}", LISTED_IDS)
+
+
+def _rendered(sql: str, told_by: str = "true") -> str:
+    call_id = "if(response_id = '', provider_request_id, response_id)"
+    return sql.replace("{call_id}", call_id).replace("{told_by}", told_by).replace("{ids}", LISTED_IDS)
+
+
+_TOLD: Final = _rendered(_TELLING + _OTHERS_TELL + _LATEST)
+_TOLD_IN: Final = _rendered(_TELLING + _IN_TRACES + _LATEST)
+_TOLD_BY_ALL: Final = _rendered(_SAME_ANSWER)
+_TOLD_BY_OTHERS: Final = _rendered(_SAME_ANSWER, "dialect != ''")
+_TOLD_ELSEWHERE: Final = _rendered(_SAME_ANSWER, f"dialect IN {sorted(TELL_ELSEWHERE)}")
 
 _PASS_VERDICT: Final = """
 INSERT INTO llm_calls_log
@@ -187,6 +201,22 @@ def judged(batch: Sequence[PricedCall]) -> list[PricedCall]:
     ]
 
 
+class Answer(NamedTuple):
+    """What is asked about a telling of whose answer (or else request) the provider's id is known.
+
+    Attributes:
+        trace_id: Where it is told.
+        provider: Whose id it is.
+        call_id: That id.
+        dialect: Empty for our own.
+    """
+
+    trace_id: str
+    provider: str
+    call_id: str
+    dialect: str
+
+
 @dataclass(slots=True)
 class Written:
     """What settling has to know of a batch.
@@ -195,41 +225,39 @@ class Written:
         hours: In which its calls started, counted from the Unix epoch.
         traces: Their traces.
         is_told_by_others: Whether anybody but ourselves told of one.
-        others: Of those that others told of, with the provider's id: trace id, provider and that id.
-        ours: The same of those that we told of without a parent, which may have been answered later.
+        told: What returns those that are told with the provider's id; mostly nobody asks, since nobody else told.
     """
 
     hours: set[int] = field(default_factory=set)
     traces: set[str] = field(default_factory=set)
     is_told_by_others: bool = False
-    others: list[tuple[str, str, str]] = field(default_factory=list)
-    ours: list[tuple[str, str, str]] = field(default_factory=list)
-    _answers: dict[str, set[str]] | None = None
+    told: list[Callable[[], Iterable[Answer]]] = field(default_factory=list)
 
-    def answers(self) -> dict[str, set[str]]:
-        """Return the traces in which we tell of the calls of others if those were answered later, with theirs."""
-        if self._answers is None:
-            found = defaultdict[str, set[str]](set)
-            for trace_id, provider, call_id in self.others:
-                found[ids_of_answer(provider, call_id)[0]].add(trace_id)
-            self._answers = dict(found)
-        return self._answers
+    def answers(self) -> list[Answer]:
+        """Return the tellings whose answers have the provider's id."""
+        return [answer for told in self.told for answer in told()]
+
+    def linked(self) -> set[str]:
+        """Return the traces that have an answer in common of which others tell in one of them."""
+        return _linked(self.answers())
 
     @classmethod
-    def of(cls, batch: Iterable[PricedCall]) -> Self:
+    def of(cls, batch: Sequence[PricedCall]) -> Self:
         """Return it for rows."""
-        written = cls()
+        written = cls(told=[partial(_answers_in, batch)])
         for row in batch:
             call = row.call
             written.hours.add(call.started_at_ns // HOUR_NS)
             written.traces.add(call.trace_id)
             written.is_told_by_others |= bool(call.dialect)
-            call_id = call.response_id or call.provider_request_id
-            if call_id and call.dialect:
-                written.others.append((call.trace_id, call.provider, call_id))
-            elif call_id and not call.parent_span_id:
-                written.ours.append((call.trace_id, call.provider, call_id))
         return written
+
+
+def _answers_in(batch: Iterable[PricedCall]) -> Iterator[Answer]:
+    for row in batch:
+        call = row.call
+        if call_id := call.response_id or call.provider_request_id:
+            yield Answer(call.trace_id, call.provider, call_id, call.dialect)
 
 
 def settle(engine: Engine, written: Written) -> None:
@@ -243,7 +271,7 @@ def settle(engine: Engine, written: Written) -> None:
         return
     far = _around(hours, 2 * REACH_HOURS)
     traces = _found(engine, _CONTESTED, far, written.traces)
-    traces |= _told_elsewhere(engine, hours, written) | _told_later(engine, far, written)
+    traces |= _told_elsewhere(engine, _around(hours, REACH_HOURS), written.answers())
     listed = sorted(traces)
     for start in range(0, len(listed), MAX_IDS):
         _settle(engine, hours, listed[start : start + MAX_IDS])
@@ -315,13 +343,19 @@ def _others_told(engine: Engine, hours: set[int]) -> bool:
 
 
 def _told(engine: Engine, hours: set[int], traces: Sequence[str]) -> dict[Seen, bool]:
-    """Return what was told in those of the traces that others tell of, and whether it is marked as a retelling."""
+    """Return what was told in those of the traces that others tell of, and whether it is marked as a retelling.
+
+    The traces that are linked to those by an answer are read, too, and those that are linked to them.
+    """
     told = _read(engine, _TOLD, hours, traces)
-    # In a trace of our own nobody else may tell of anything, and then it was not read, though it was asked for.
-    read = {seen.trace_id for seen in told}
-    later = sorted({seen.answered_in for seen in told if seen.dialect and seen.call_id} - read)
-    for start in range(0, len(later), MAX_IDS):
-        told |= _read(engine, _ANSWERED_LATER, hours, later[start : start + MAX_IDS])
+    new = dict(told)
+    while new:
+        answers = [Answer(each.trace_id, each.provider, each.call_id, each.dialect) for each in new if each.call_id]
+        listed = sorted(_told_elsewhere(engine, hours, answers) - {seen.trace_id for seen in told})
+        new = {}
+        for start in range(0, len(listed), MAX_IDS):
+            new |= _read(engine, _TOLD_IN, hours, listed[start : start + MAX_IDS])
+        told |= new
     return told
 
 
@@ -335,16 +369,49 @@ def _read(engine: Engine, sql: str, hours: set[int], traces: Sequence[str]) -> d
     }
 
 
-def _told_elsewhere(engine: Engine, hours: set[int], written: Written) -> set[str]:
-    """Return the traces in which others tell of answers that we tell of in traces of their own."""
-    ids = {call_id for trace_id, provider, call_id in written.ours if ids_of_answer(provider, call_id)[0] == trace_id}
-    return _found(engine, _TOLD_ELSEWHERE, _around(hours, REACH_HOURS), ids)
+def _told_elsewhere(engine: Engine, hours: set[int], answers: Sequence[Answer]) -> set[str]:
+    """Return the traces that are linked to one of these answers by it, the answers' own traces among them.
+
+    As `once` has it: what a library of those that tell elsewhere says is asked for everywhere, and what all others say
+    is asked for among that; and so is what we answered later, whose trace is known by the answer.
+    """
+    told_elsewhere = {each.call_id for each in answers if each.dialect in TELL_ELSEWHERE}
+    told_in = defaultdict[str, set[str]](set)
+    later = set[str]()
+    for each in answers:
+        derived = ids_of_answer(each.provider, each.call_id)[0]
+        if each.dialect:
+            told_in[derived].add(each.trace_id)
+        elif derived == each.trace_id:
+            later.add(each.call_id)
+    found = set(answers)
+    found.update(_answers(engine, _TOLD_BY_ALL, hours, told_elsewhere))
+    found.update(_answers(engine, _TOLD_BY_OTHERS, hours, later))
+    found.update(_answers(engine, _TOLD_ELSEWHERE, hours, {each.call_id for each in answers} - told_elsewhere))
+    traces = _linked(found)
+    for trace_id in _found(engine, _TOLD_LATER, hours, told_in):
+        traces |= {trace_id, *told_in[trace_id]}
+    return traces
 
 
-def _told_later(engine: Engine, hours: set[int], written: Written) -> set[str]:
-    """Return the traces of which others tell in this batch, and we of an answer in a trace of its own."""
-    told_in = written.answers()
-    return set[str]().union(*(told_in[trace_id] for trace_id in _found(engine, _TOLD_LATER, hours, told_in)))
+def _answers(engine: Engine, sql: str, hours: set[int], call_ids: Collection[str]) -> Iterator[Answer]:
+    listed = sorted(call_ids)
+    for start in range(0, len(listed), MAX_IDS):
+        asked = {"hours": _times(hours), **as_lists(listed[start : start + MAX_IDS])}
+        yield from (Answer(*row) for row in engine.query(sql, asked).result_rows)
+
+
+def _linked(answers: Iterable[Answer]) -> set[str]:
+    """Return the traces that have an answer in common of which others tell in one of them."""
+    by_id = defaultdict[str, list[Answer]](list)
+    for each in answers:
+        by_id[each.call_id].append(each)
+    return {
+        each.trace_id
+        for told in by_id.values()
+        if len(told) > 1 and any(each.dialect for each in told) and any(each[0] != told[0][0] for each in told)
+        for each in told
+    }
 
 
 def _found(engine: Engine, sql: str, hours: set[int], ids: Iterable[str]) -> set[str]:

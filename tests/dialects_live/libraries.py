@@ -123,7 +123,7 @@ LIBRARIES: Final = {
         "pydantic-ai 2.68.0", "pydantic-ai", set_ups.pydantic_ai, _LOGFIRE, paths=_WITHOUT_EMBEDDINGS
     ),
     "langfuse": Library("Langfuse 5.0.4", "langfuse", set_ups.langfuse, _LANG, ("openai",)),
-    "langsmith": Library("LangSmith 0.15.0", "langsmith", set_ups.langsmith, _LANG, runs_beside=False),
+    "langsmith": Library("LangSmith 0.15.0", "langsmith", set_ups.langsmith, _LANG),
     "vercel-5": Library("Vercel AI SDK 5.0.277", "vercel-ai", set_ups.vercel("5"), _NODE, runs_beside=False),
     "vercel-6": Library("Vercel AI SDK 6.0.326", "vercel-ai", set_ups.vercel("6"), _NODE, runs_beside=False),
     "litellm": Library("LiteLLM 1.106.2", "litellm", set_ups.litellm, _LITELLM),

@@ -76,7 +76,31 @@ def test_our_own_records_always_count(calls: list[list[Seen]]) -> None:
 
 
 @given(calls_told_by_several())
-def test_tellings_of_other_traces_change_nothing(calls: list[list[Seen]]) -> None:
+def test_tellings_of_other_traces_and_times_change_nothing(calls: list[list[Seen]]) -> None:
     tellings = flat(calls)
-    elsewhere = [telling._replace(trace_id="elsewhere") for telling in tellings]
+    elsewhere = [
+        telling._replace(
+            trace_id="elsewhere",
+            started_at_ns=telling.started_at_ns + 1_000_000,
+            ended_at_ns=telling.ended_at_ns + 1_000_000,
+        )
+        for telling in tellings
+    ]
     assert {key for key in retellings([*tellings, *elsewhere]) if key[0] == "t"} == retellings(tellings)
+
+
+@given(calls_told_by_several(), st.randoms(use_true_random=False))
+def test_our_call_takes_the_place_of_what_langsmith_tells_of_it_in_other_traces(calls: list[list[Seen]], rng) -> None:
+    """Every telling with an id may be anywhere, if ours has that id, too."""
+    tellings = [
+        telling._replace(trace_id=rng.choice("tuv"), parent_span_id="", dialect="langsmith")
+        for telling in flat(calls)
+        if telling.call_id and telling.dialect
+    ]
+    ours = [
+        telling._replace(trace_id=rng.choice("tw"), span_id=f"ours/{number}", dialect="")
+        for number, telling in enumerate(tellings)
+    ]
+    everything = [*tellings, *ours]
+    rng.shuffle(everything)
+    assert retellings(everything) == {(telling.trace_id, telling.span_id) for telling in tellings}

@@ -17,6 +17,7 @@ SCOPES = {
     "sdk": "com.anthropic.sdk.python",
     "opentelemetry": "opentelemetry.instrumentation.genai.anthropic",
     "openinference": "openinference.instrumentation.anthropic",
+    "langsmith": "langsmith",
 }
 BEFORE_MIDNIGHT_NS = MIDNIGHT_NS - 1_000
 """So close to the end of an hour, of a day and perhaps of a month that the tellings of one call fall into both."""
@@ -197,3 +198,29 @@ def test_a_background_response_that_another_library_tells_too_counts_once(
     assert spans_in(store) == span_ids([ours, another])
     store.derive()
     assert said_by(store) == truth_of([ours, another])
+
+
+def test_calls_of_a_run_that_langsmith_tells_in_another_trace_count_once(store: Store) -> None:
+    """Its runs of an agent are told in the application's trace; our calls within are in a trace of the run's own.
+
+    Whichever of them is written alone, what was decided of the others stays.
+    """
+    expected = []
+    for trace, order in enumerate([(0, 1, 2, 3), (3, 2, 1, 0), (1, 2, 3, 0), (2, 3, 0, 1)]):
+        numbers = 10 * trace + 1, 10 * trace + 2
+        theirs = [telling(number, "langsmith", trace_id=f"{trace + 1:016x}{1:016x}") for number in numbers]
+        ours = [telling(number, "", depth=1, trace_id=f"{trace + 1:016x}{2:016x}") for number in numbers]
+        for place in order:
+            store.write([[*theirs, *ours][place]])
+        expected += ours
+    assert spans_in(store) == span_ids(expected)
+    store.derive()
+    assert said_by(store) == truth_of(expected)
+
+
+def test_an_answer_that_was_given_again_later_is_another_call(store: Store) -> None:
+    first = telling(1, "langsmith")
+    again = telling(2, "", response_id="msg_1", started_at_ns=MIDNIGHT_NS + 20_000)
+    store.write([first])
+    store.write([again])
+    assert spans_in(store) == span_ids([first, again])

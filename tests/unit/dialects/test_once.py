@@ -20,6 +20,7 @@ DIALECTS = {
     "i": "openinference",
     "c": "langchain",
     "f": "logfire",
+    "s": "langsmith",
 }
 
 
@@ -65,8 +66,41 @@ def test_without_ours_the_sdk_counts_before_opentelemetry_and_that_before_others
     assert counted(*(seen(name, call_id="r") for name in told)) == {best}
 
 
-def test_the_same_response_id_in_two_traces_is_two_calls() -> None:
-    assert counted(seen("t", call_id="r"), seen("l", call_id="r", trace_id="2" * 32)) == {"t", "l"}
+ELSEWHERE = "2" * 32
+
+
+def test_the_same_response_id_in_two_traces_at_one_time_is_one_call() -> None:
+    """LangSmith tells in the application's trace, and what is below its runs falls into a trace of their own."""
+    theirs = seen("s", call_id="r", at=0, until=30)
+    assert counted(theirs, seen("o", call_id="r", at=5, until=20, trace_id=ELSEWHERE)) == {"o"}
+    assert counted(theirs, seen("n", call_id="r", at=5, until=40, trace_id=ELSEWHERE)) == {"n"}
+    assert counted(theirs, seen("o", call_id="r", at=5, until=20, trace_id=ELSEWHERE, counts=None)) == {"s"}
+
+
+def test_the_same_response_id_in_two_traces_at_two_times_is_two_calls() -> None:
+    """A cache may answer again what was answered before."""
+    assert counted(seen("s", call_id="r"), seen("l", call_id="r", at=11, trace_id=ELSEWHERE)) == {"s", "l"}
+    assert counted(seen("s", call_id="r"), seen("o", call_id="r", at=11, trace_id=ELSEWHERE)) == {"s", "o"}
+
+
+def test_a_library_that_tells_where_the_call_is_made_tells_of_no_call_in_another_trace() -> None:
+    assert counted(seen("t", call_id="r"), seen("l", call_id="r", trace_id=ELSEWHERE)) == {"t", "l"}
+
+
+def test_calls_in_two_traces_that_look_alike_are_two_without_an_id() -> None:
+    within = seen("o", at=5, until=20, trace_id=ELSEWHERE)
+    assert counted(seen("s", at=0, until=30), within) == {"s", "o"}
+    assert counted(seen("s", at=0, until=30, call_id="r"), within) == {"s", "o"}
+    assert counted(seen("s", at=0, until=30, call_id="r"), within._replace(call_id="r2")) == {"s", "o"}
+
+
+def test_what_is_one_call_in_each_of_two_traces_is_one_call_by_the_id_that_one_telling_of_each_has() -> None:
+    """OpenInference tells no id, and has the counts that the SDK's span in the same trace lacks."""
+    assert counted(
+        seen("s", call_id="r", at=0, until=30, trace_id=ELSEWHERE),
+        seen("i", at=2, until=28),
+        seen("n", "i", call_id="r", at=3, until=27, counts=None),
+    ) == {"i"}
 
 
 def test_a_telling_with_counts_is_preferred_to_one_without() -> None:
@@ -127,6 +161,15 @@ def test_libraries_that_do_not_link_their_spans_are_recognised_by_what_they_encl
     assert counted(seen("c", at=0, until=30), seen("o", at=5, until=20, call_id="r")) == {"o"}
 
 
+def test_an_answer_that_nobody_counted_is_one_call_of_whoever_encloses_it() -> None:
+    """A stream of OpenAI's without `include_usage`, and a call that failed: there is nothing else to know them by."""
+    stream = seen("c1", at=0, until=30, counts=None), seen("o1", at=5, until=20, counts=None)
+    failed = seen("c2", at=40, until=70, counts=None), seen("o2", at=45, until=60, counts=None)
+    assert counted(*stream, *failed) == {"o1", "o2"}
+    assert counted(seen("o", at=0, until=20, counts=None), seen("f", at=5, until=30, counts=None)) == {"o"}
+    assert counted(seen("c", at=0, until=30), seen("o", at=5, until=20, counts=None)) == {"c", "o"}
+
+
 def test_two_calls_at_once_that_are_told_twice_each_are_two() -> None:
     tellings = (
         seen("c1", at=0, until=40),
@@ -147,10 +190,12 @@ def test_two_calls_at_once_that_are_told_twice_each_are_two() -> None:
         (seen("i", at=0, until=20), seen("o", at=0, until=20)),
         (seen("i", at=0, until=20, models=("gpt-5.2",)), seen("o", at=5, until=10, models=("gpt-4o",))),
         (seen("t", call_id="r1"), seen("l", "t", at=1, call_id="r2", counts=(100, 11))),
+        (seen("i", at=0, until=10, counts=None), seen("o", at=20, until=30, counts=None)),
+        (seen("i", at=0, until=20, counts=None), seen("o", at=5, until=10, counts=None, models=("gpt-4o",))),
     ],
     ids=[
         "the same library", "one within the other in time", "two ids", "one after the other", "at the same time",
-        "two models", "two ids, nested",
+        "two models", "two ids, nested", "uncounted, one after the other", "uncounted, two models",
     ],
 )  # fmt: skip
 def test_two_calls_that_look_alike_are_two(pair: tuple[Seen, Seen]) -> None:
