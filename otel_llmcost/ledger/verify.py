@@ -8,14 +8,14 @@ calls do, and touches the hours: they are derived anew from the calls, which are
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.reports.queries import cost_of, rows_of
 from otel_llmcost.reports.window import Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from otel_llmcost.store import Store
 
@@ -133,6 +133,7 @@ def _settled_faults(store: Store, day: Window) -> list[Fault]:
 
 def _faults(store: Store, day: Window) -> list[Fault]:
     faults = [fault for rollup in _ROLLUPS for fault in _differences(store, day, rollup)]
+    faults += [_difference("dearest_calls", row) for row in rows_of(store, "dearest_differ", day.parameters())]
     for row in rows_of(store, "calls_told_twice", day.parameters() | {"limit": NAMED}):
         kind = "told_twice" if row["calls"] else "correction_alone"
         call = f"{row['trace_id']}/{row['span_id']}"
@@ -160,10 +161,14 @@ def _differences(store: Store, day: Window, rollup: str) -> Iterator[Fault]:
     counts_unpriced = rollup != "prompt_shape_daily"
     parts |= {"has_unpriced": str(int(counts_unpriced)), "unpriced": "r.unpriced_calls" if counts_unpriced else "0"}
     for row in rows_of(store, "derived_differs", day.parameters(), condition=condition, parts=parts):
-        yield Fault(
-            "derived_differs",
-            f"{rollup} of {row['feature'] or '(unattributed)'}",
-            row["period"] * 10**9,
-            row["missing_calls"],
-            cost_of(row["missing_list_cost"]) or PicoUSD(0),
-        )
+        yield _difference(rollup, row)
+
+
+def _difference(rollup: str, row: Mapping[str, Any]) -> Fault:
+    return Fault(
+        "derived_differs",
+        f"{rollup} of {row['feature'] or '(unattributed)'}",
+        row["period"] * 10**9,
+        row["missing_calls"],
+        cost_of(row["missing_list_cost"]) or PicoUSD(0),
+    )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from otel_llmcost.errors import ConfigError
 from otel_llmcost.store import corrections as _corrections
+from otel_llmcost.store import definitions as _definitions
 from otel_llmcost.store import derive as _derive
 from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import erasing as _erasing
@@ -26,6 +27,7 @@ from otel_llmcost.store import settle as _settle
 from otel_llmcost.store import writer as _writer
 from otel_llmcost.store.cluster import SHARDED_BY, roles_of_asked
 from otel_llmcost.store.corrections import Correction
+from otel_llmcost.store.definitions import Difference
 from otel_llmcost.store.engine import Engine, shard_database
 from otel_llmcost.store.erasing import Erased
 from otel_llmcost.store.migrate import Migration
@@ -40,6 +42,7 @@ __all__ = [
     "DEFAULT_RETENTION_DAYS",
     "Answered",
     "Correction",
+    "Difference",
     "Erased",
     "Migration",
     "PricedCall",
@@ -136,6 +139,10 @@ class Store:
     def migrate(self) -> tuple[Migration, ...]:
         """Bring the schema up to date and return what was applied. Safe to run again at any time."""
         return _migrate.migrate(self._tables, self._layout, _migrate.load(self._layout))
+
+    def changed_by_hand(self) -> tuple[Difference, ...]:
+        """Return what of the tables and views is not as the migrations make it. See `definitions.differences`."""
+        return _definitions.differences(self._tables, self._layout)
 
     def write(self, calls: Sequence[PricedCall]) -> int:
         """Write calls and return how many the store took; a call that it already has counts as taken.

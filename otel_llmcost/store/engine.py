@@ -166,7 +166,11 @@ class Engine:
     def of_shard(self) -> Engine:
         """Return a connection to the tables of the shard behind this one, where the store is on a cluster."""
         assert isinstance(self._target, Server)
-        return Engine(replace(self._target, database=shard_database(self.database)))
+        return self.beside(shard_database(self.database))
+
+    def beside(self, database: str) -> Engine:
+        """Return a connection to another database of the same engine; it need not exist yet."""
+        return Engine(replace(self._target, database=database))
 
     @property
     def shards(self) -> int:

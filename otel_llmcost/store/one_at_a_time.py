@@ -41,7 +41,7 @@ WHERE database = {database:String} AND name = 'migrating'
 _TAKE_AWAY: Final = "RENAME TABLE migrating TO migrating_stale_{uuid} {on_cluster}"
 _FORGET: Final = "DROP TABLE IF EXISTS migrating_stale_{uuid} {on_cluster} SYNC"
 
-_in_this_process: Final = threading.Lock()
+_in_this_process: Final = threading.RLock()
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _check_nothing_is_gone(database: str, applied: Sequence[Migration], present:
     if gone := sorted(set(_made_by(applied)) - set(present)):
         msg = (
             f"database {database} has had every migration up to {applied[-1].name} and lacks {', '.join(gone)}; "
-            "restore it from a backup, or drop the whole database and begin anew"
+            "`llmcost verify` says how to make a view again; restore a table from a backup"
         )
         raise StoreRefusedError(msg)
 

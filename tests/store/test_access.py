@@ -64,7 +64,7 @@ def as_user(server: clickhouse.Server, name: str, password: str) -> str:
 
 def test_every_statement_about_rights_is_one_that_the_engine_reads(store: Store) -> None:
     statements = migrate._split(store.roles())
-    assert len(statements) == 4 + 10 + 1 + 6  # roles, grants, a profile, policies
+    assert len(statements) == 4 + 11 + 1 + 6  # roles, grants, a profile, policies
     for statement in statements:
         store.query("SELECT formatQuery({sql:String})", {"sql": statement})
 

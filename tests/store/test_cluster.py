@@ -214,6 +214,19 @@ def test_every_table_and_view_is_asked_by_the_name_that_it_has_on_a_single_node(
         pair.second.query(f"SELECT * FROM {name} LIMIT 1")
 
 
+def test_a_change_by_hand_on_one_shard_is_named_with_its_host_and_mended_on_all(pair: Pair) -> None:
+    second = pair.servers[1]
+    second.ask("ALTER TABLE llmcost_shard.spend_daily_log MODIFY COMMENT 'mine'")
+    second.ask("DROP TABLE llmcost.spend_daily")
+    of_shard, of_asked = pair.first.changed_by_hand()
+    assert of_shard.subject.startswith("spend_daily_log COMMENT on ")
+    assert of_asked.subject.startswith("llmcost.spend_daily on ")
+    for change in (of_shard, of_asked):
+        assert f"ON CLUSTER '{shards.NAME}'" in change.mend[0]
+        pair.first._engine.command(change.mend[0])
+    assert pair.second.changed_by_hand() == ()
+
+
 def test_a_shard_that_is_gone_keeps_a_batch_waiting_and_its_repetition_counts_once(pair: Pair) -> None:
     calls = many_calls(400, seed=74)
     pair.servers[1].kill()

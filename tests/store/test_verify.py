@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from otel_llmcost.store import Store
 
-NOT_OF_THEM = ("spend_by_tag_daily", "dearest_calls")
-"""The calls of these tests have no tags, and of the dearest calls nothing is summed."""
+NOT_OF_THEM = ("spend_by_tag_daily",)
+"""The calls of these tests have no tags."""
 
 WINDOW = Window(since_ns=MIDNIGHT_NS - 24 * HOUR_NS, until_ns=MIDNIGHT_NS + 24 * HOUR_NS)
 
@@ -52,7 +52,7 @@ def test_what_a_rollup_lost_is_named_to_the_digit_and_repaired(store: Store) -> 
         (f"{rollup} of search", 1, 7) for rollup in derive.ROLLUPS if rollup not in NOT_OF_THEM
     ]
     repaired = verify(store, WINDOW, repairs=True)
-    assert (repaired.faults, len(repaired.repaired)) == ((), 6)
+    assert (repaired.faults, len(repaired.repaired)) == ((), 7)
     assert verify(store, WINDOW).faults == ()
     assert said_by(store) == truth_of(calls)
 
@@ -73,6 +73,25 @@ def test_what_a_rollup_has_too_much_is_found_as_well(store: Store) -> None:
     )
 
 
+def test_the_dearest_calls_are_compared_in_every_column_and_only_the_first_fifty(store: Store) -> None:
+    calls = [a_call(n, feature="chat", cost=1_000 - n) for n in range(1, 53)]
+    unpriced, other_team = a_call(60, feature="chat", cost=None), a_call(61, feature="chat", team="core", cost=3)
+    store.write([*calls, unpriced, other_team])
+    store.derive()
+    be_long_ago(store)
+    assert verify(store, WINDOW).faults == ()
+    assert store.query("SELECT count() FROM dearest_calls").rows == ((51,),)  # 50 of nobody's, one of the team
+    dearest = f"span_id = '{1:016x}'"
+    store._engine.command(
+        f"ALTER TABLE dearest_calls_log UPDATE tenant = 'x' WHERE {dearest} SETTINGS mutations_sync = 2"
+    )
+    (fault,) = verify(store, WINDOW).faults
+    assert (fault.subject, fault.missing_calls, fault.missing_cost) == ("dearest_calls of chat", 0, 0)
+    store._engine.command(f"DELETE FROM dearest_calls_log WHERE {dearest}")
+    (fault,) = verify(store, WINDOW, repairs=True).repaired
+    assert (fault.subject, fault.missing_calls, fault.missing_cost) == ("dearest_calls of chat", 1, 999)
+
+
 def test_an_hour_that_nobody_noted_is_found_and_repaired(store: Store) -> None:
     store.write([a_call(1)])
     store._engine.command("TRUNCATE TABLE touched_hours")
@@ -84,8 +103,9 @@ def test_a_call_in_two_rows_is_named_and_not_repaired(store: Store) -> None:
     """The same span, told with two starts in two hours."""
     one = a_call(1)
     store.write([one, replace(one, call=replace(one.call, started_at_ns=MIDNIGHT_NS + HOUR_NS))])
-    (fault,) = verify(store, WINDOW, repairs=True).faults
-    assert (fault.kind, fault.subject, fault.missing_calls) == ("told_twice", f"{1:032x}/{1:016x}", 1)
+    short, twice = verify(store, WINDOW, repairs=True).faults
+    assert (twice.kind, twice.subject, twice.missing_calls) == ("told_twice", f"{1:032x}/{1:016x}", 1)
+    assert (short.subject, short.missing_calls) == ("dearest_calls of (unattributed)", 1)  # it has one row a call
 
 
 def test_a_correction_whose_call_is_gone_is_named(store: Store) -> None:

@@ -21,6 +21,7 @@ CREATE SETTINGS PROFILE IF NOT EXISTS llmcost_reader {on_cluster} SETTINGS
 CREATE ROLE IF NOT EXISTS llmcost_admin {on_cluster};
 GRANT {on_cluster} SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, BACKUP ON {database}.* TO llmcost_admin;
 GRANT {on_cluster} SYSTEM VIEWS ON {database}.* TO llmcost_admin;
+GRANT {on_cluster} SELECT, INSERT, ALTER, CREATE, DROP ON {database}_as_migrated.* TO llmcost_admin;
 
 -- A reader who may see one team only gets this role instead of llmcost_reader, and so does a tenant, with `tenant`:
 -- views are asked with the rights of whoever asks, so policies on the tables behind them hold. Rows that mark what was
