@@ -167,9 +167,12 @@ class Store:
                 self._on_refused(refused)
         return written
 
-    def derive(self) -> None:
-        """Bring every rollup up to date with what was written before. A server also does so by itself, in time."""
-        _derive.derive(self._engine)
+    def derive(self, *rollups: str) -> None:
+        """Bring rollups up to date with what was written before; all of them, unless some are named.
+
+        A server also does so by itself, in time.
+        """
+        _derive.derive(self._engine, rollups or _derive.ROLLUPS)
 
     def derived_ago_s(self) -> float:
         """Return how many seconds ago the newest derivation began, of the rollup that was derived longest ago."""

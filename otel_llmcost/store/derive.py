@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 from otel_llmcost.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from otel_llmcost.store.engine import Engine
 
 PERIODS: Final = {
@@ -52,14 +54,14 @@ _ON_EACH_SHARD: Final[dict[str, object]] = {
 }
 
 
-def derive(engine: Engine) -> None:
-    """Bring every rollup up to date with what was written before.
+def derive(engine: Engine, rollups: Sequence[str] = ROLLUPS) -> None:
+    """Bring rollups up to date with what was written before.
 
     Raises:
         StoreError: A rollup stays behind however often it is derived, as after a step back of the server's clock.
     """
     began = engine.query("SELECT toString(now64(6, 'UTC'))").result_rows[0][0]
-    for rollup in ROLLUPS:
+    for rollup in rollups:
         still_due = _STILL_DUE.format(rollup=rollup)
         for _ in range(MAX_RUNS):
             if not engine.query(still_due, {"began": began}).result_rows[0][0]:

@@ -128,6 +128,10 @@ _RAW: Final = """
 """
 
 
+SAID = ("spend_hourly", "session_spend")
+"""The rollups that `said_by` reads."""
+
+
 def said_by(store: Store) -> Truth:
     """Return what the store says, in the shape of the truth."""
     hour = "intDiv(toUnixTimestamp(hour), 3600)"

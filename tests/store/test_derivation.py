@@ -8,7 +8,7 @@ import pytest
 from otel_llmcost.errors import StoreError
 from otel_llmcost.store import Store, connect, derive
 from otel_llmcost.store.rows import DAY_NS
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, a_call, many_calls, said_by, truth_of
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, SAID, a_call, many_calls, said_by, truth_of
 
 if TYPE_CHECKING:
     from otel_llmcost.store.engine import Engine
@@ -20,7 +20,7 @@ PERIOD_NS = {"hour": HOUR_NS, "day": DAY_NS}
 def test_rollups_equal_the_calls_to_the_last_digit(store: Store) -> None:
     calls = many_calls(2_000, seed=11)
     store.write(calls)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -29,7 +29,7 @@ def test_a_rollup_has_every_count_and_both_costs_of_the_calls(store: Store) -> N
     summed = [name for name in counts if name.endswith(("_tokens", "_cost")) or name in ("image", "page", "request")]
     assert len(summed) >= 20
     store.write(many_calls(50, seed=12))
-    store.derive()
+    store.derive("spend_hourly")
     for name in summed:
         raw = store.query(f"SELECT sum({name}) FROM llm_calls").rows
         assert store.query(f"SELECT sum({name}) FROM spend_hourly").rows == raw, name
@@ -39,7 +39,7 @@ def test_deriving_again_changes_nothing(store: Store) -> None:
     calls = many_calls(100, seed=13)
     store.write(calls)
     for _ in range(3):
-        store.derive()
+        store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -51,9 +51,9 @@ def test_deriving_an_empty_store_is_no_error(store: Store) -> None:
 def test_a_late_call_is_added_to_its_hour(store: Store) -> None:
     calls = many_calls(100, seed=14)
     store.write(calls[:90])
-    store.derive()
+    store.derive(*SAID)
     store.write(calls[90:])
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -62,10 +62,10 @@ def test_a_key_that_vanished_leaves_no_ghost(store: Store) -> None:
     wrong = [a_call(n, received_at_ns=NOW_NS, feature="old", tenant="old", session_id="old") for n in range(1, 20)]
     right = [a_call(n, received_at_ns=NOW_NS - 1, feature="new", tenant="new", session_id="new") for n in range(1, 20)]
     store.write(wrong)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(wrong)
     store.write(right)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(right)
 
 
@@ -73,12 +73,12 @@ def test_an_hour_from_which_every_call_was_erased_is_empty(store: Store) -> None
     calls = [a_call(n, session_id="s", tenant="leaving") for n in range(1, 5)]
     stay = a_call(9, session_id="s", tenant="staying", started_at_ns=MIDNIGHT_NS + HOUR_NS)
     store.write([*calls, stay])
-    store.derive()
+    store.derive(*SAID)
     store._engine.command("DELETE FROM llm_calls_log WHERE tenant = 'leaving'")
     store._engine.command(
         "INSERT INTO touched_hours SELECT hour, now('UTC') FROM spend_hourly WHERE tenant = 'leaving'"
     )
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of([stay])
 
 
@@ -89,7 +89,7 @@ def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None
     store.write([a_call(1, started_at_ns=MIDNIGHT_NS), a_call(2, started_at_ns=earlier_ns)])
     due = f"SELECT count() FROM {rollup}_due"
     assert store.query(due).rows == ((2,),)
-    store.derive()
+    store.derive(rollup)
     assert store.query(due).rows == ((2,),)
     store._engine.command("TRUNCATE TABLE touched_hours")  # as if minutes had passed
     store._engine.command("INSERT INTO touched_hours SELECT hour, now('UTC') - INTERVAL 5 MINUTE FROM spend_hourly")
@@ -102,7 +102,7 @@ def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None
 def test_an_hour_without_a_row_of_its_own_is_derived_once_and_not_for_ever(store: Store, rollup: str) -> None:
     """Calls without a session leave no session behind, and their hour must not stay due for that."""
     store.write([a_call(1)])
-    store.derive()
+    store.derive(rollup)
     marks = f"SELECT count() FROM {rollup}_log WHERE is_mark AND derived_at > toDateTime('2020-01-01', 'UTC')"
     assert store.query(marks).rows[0][0] != 0
     assert store.query("SELECT count() FROM session_spend").rows == ((0,),)
@@ -139,7 +139,7 @@ def test_an_hour_becomes_visible_whole(store: Store, rollup: str) -> None:
 def test_more_hours_than_one_run_takes_are_all_derived(store: Store) -> None:
     calls = [a_call(n, started_at_ns=NOW_NS - n * HOUR_NS, session_id="long") for n in range(1, 601)]
     store.write(calls)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -170,7 +170,7 @@ def test_hours_older_than_the_retention_are_not_derived_again(dsn: str) -> None:
     with connect(dsn, retention_days=8, clock_ns=lambda: NOW_NS) as store:
         assert store.write([old, a_call(2, feature="new", cost=7)]) == 1
         assert store.refused == {"beyond_retention": 1}
-        store.derive()
+        store.derive("spend_hourly")
         assert store.query("SELECT feature, calls, list_cost FROM spend_hourly ORDER BY feature").rows == (
             ("new", 1, 7 * PICO),
             ("old", 3, 12 * PICO),
@@ -185,7 +185,7 @@ class TestSessions:
             a_call(3, started_at_ns=MIDNIGHT_NS + 5 * HOUR_NS, session_id="night", feature="chat", cost=None),
         ]
         store.write(calls)
-        store.derive()
+        store.derive("session_spend")
         assert store.query(
             """
             SELECT session_id, feature, calls, unpriced_calls, list_cost, duration_ns,
@@ -202,7 +202,7 @@ class TestSessions:
                 a_call(3, session_id="s", feature="search", cost=500, started_at_ns=MIDNIGHT_NS + HOUR_NS),
             ]
         )
-        store.derive()
+        store.derive("session_spend")
         assert store.query("SELECT feature, calls, list_cost FROM session_spend ORDER BY feature").rows == (
             ("answer", 1, 40 * PICO),
             ("search", 2, 503 * PICO),
@@ -217,7 +217,7 @@ class TestSessions:
                 a_call(3, session_id="1", tenant="acme", environment="staging"),
             ]
         )
-        store.derive()
+        store.derive("session_spend")
         assert len(store.query("SELECT * FROM session_spend")) == 3
 
     def test_who_is_asked_for_last_is_who_stands_in_the_row(self, store: Store) -> None:
@@ -228,20 +228,20 @@ class TestSessions:
                 a_call(3, session_id="s", team="mid", user="u", started_at_ns=MIDNIGHT_NS + HOUR_NS),
             ]
         )
-        store.derive()
+        store.derive("session_spend")
         assert store.query("SELECT team, user_id, calls FROM session_spend").rows == (("new", "u", 3),)
 
     def test_a_late_call_of_one_hour_leaves_the_other_hours_as_they_were(self, store: Store) -> None:
         calls = [a_call(n, session_id="s", started_at_ns=MIDNIGHT_NS + n * HOUR_NS, cost=10**n) for n in range(1, 6)]
         store.write(calls[:3] + calls[4:])
-        store.derive()
+        store.derive(*SAID)
         store.write([calls[3]])
-        store.derive()
+        store.derive(*SAID)
         assert said_by(store) == truth_of(calls)
 
     def test_calls_without_a_session_are_no_session(self, store: Store) -> None:
         store.write([a_call(1), a_call(2, session_id="s")])
-        store.derive()
+        store.derive("session_spend")
         assert store.query("SELECT session_id, calls FROM session_spend").rows == (("s", 1),)
 
 

@@ -13,7 +13,7 @@ import pytest
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.reports.window import Window
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, a_call, said_by, truth_of
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, SAID, a_call, said_by, truth_of
 from tests.store.test_once import nested
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def places_that_name(store: Store, word: str) -> list[str]:
 def test_nothing_of_them_is_left_and_the_rest_adds_up(store: Store, kind: str, value: str, stay: list[int]) -> None:
     all_calls = calls()
     store.write(all_calls)
-    store.derive()
+    store.derive(*SAID)
     erased = store.erase(kind, value, **WHO)
     assert (erased.calls, erased.hours) == (5 - len(stay), 2)
     assert said_by(store) == truth_of([all_calls[number - 1] for number in stay])
@@ -125,7 +125,7 @@ def test_the_hashes_of_two_ledgers_cannot_be_compared(store: Store) -> None:
 def test_to_erase_somebody_who_is_not_there_does_nothing(store: Store) -> None:
     store.write(calls())
     assert store.erase("user", "nobody", **WHO).hours == 0
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls())
 
 
@@ -149,7 +149,7 @@ def test_a_run_cut_short_anywhere_is_finished_by_the_next(store: Store, monkeypa
         ):
             store._engine.command(f"TRUNCATE TABLE {table}")
         store.write(everything)
-        store.derive()
+        store.derive(*SAID)
         left = iter(range(budget))
 
         def until_cut(name: str, left: Any, *arguments: Any, **named: Any) -> object:

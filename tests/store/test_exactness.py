@@ -14,7 +14,7 @@ import pytest
 
 from otel_llmcost.errors import StoreUnreachableError
 from otel_llmcost.store import PricedCall, Store, connect, derive
-from tests.store.ledger import many_calls, said_by, truth_of
+from tests.store.ledger import SAID, many_calls, said_by, truth_of
 from tests.support import clickhouse
 
 if TYPE_CHECKING:
@@ -112,12 +112,12 @@ def test_three_writers_a_fifth_sent_twice_and_rules_that_differ(migrated_dsn: st
     seen = [0]
     writers.start()
     while writers.acknowledged < writers.batches and not writers.errors:
-        store.derive()
+        store.derive(*SAID)
         seen.append(int(str(store.query("SELECT sum(calls) FROM spend_hourly").rows[0][0])))
     writers.join()
     assert seen == sorted(seen)
     assert seen[-1] <= len(calls)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -128,7 +128,7 @@ def test_a_reader_sees_one_state_of_the_rollup_throughout_its_query(migrated_dsn
     migrations accept) this reader sees 0 calls.
     """
     store.write(many_calls(200, seed=25))
-    store.derive()
+    store.derive("spend_hourly")
     slow = "SELECT sum(calls) FROM spend_hourly SETTINGS merge_tree_storage_snapshot_sleep_ms = 200"
     seen: list[object] = []
     with connect(migrated_dsn) as other:
@@ -137,7 +137,7 @@ def test_a_reader_sees_one_state_of_the_rollup_throughout_its_query(migrated_dsn
         )
         reader.start()
         while reader.is_alive():
-            store.derive()
+            store.derive("spend_hourly")
     assert seen == [200, 200]
 
 
@@ -182,7 +182,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(tmp_pat
                     server.kill()
                     server.start()
                 writers.join()
-            store.derive()
+            store.derive(*SAID)
             assert said_by(store) == truth_of(calls)
     finally:
         server.stop()

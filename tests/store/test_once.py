@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from otel_llmcost.store import PricedCall, Store, connect, migrate, rows, settle
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call, said_by, truth_of
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, SAID, a_call, said_by, truth_of
 from tests.store.test_exactness import Writers
 
 SCOPES = {
@@ -79,7 +79,7 @@ def test_every_order_of_arrival_ends_with_our_telling(store: Store) -> None:
             store.write([by_dialect[dialect]])
         expected.append(by_dialect[""])
     assert spans_in(store) == span_ids(expected)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(expected)
 
 
@@ -93,7 +93,7 @@ def test_every_batching_ends_with_the_same_calls(store: Store, seed: int) -> Non
         store.write(told[:size])
         told = told[size:]
     assert spans_in(store) == span_ids(count)
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(count)
 
 
@@ -103,7 +103,7 @@ def test_three_writers_at_once_agree(migrated_dsn: str, store: Store) -> None:
     writers = Writers(migrated_dsn, told, largest=60)
     writers.start()
     writers.join()
-    store.derive()
+    store.derive(*SAID)
     assert spans_in(store) == span_ids(count)
     assert said_by(store) == truth_of(count)
 
@@ -131,7 +131,7 @@ def test_a_verdict_is_reversed_when_more_is_told(store: Store) -> None:
     assert spans_in(store) == [wrapper.call.span_id]
     store.write([second])
     assert spans_in(store) == span_ids([first, second])
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of([first, second])
 
 
@@ -196,7 +196,7 @@ def test_a_background_response_that_another_library_tells_too_counts_once(
     assert spans_in(store) == [ours.call.span_id]
     store.write([another])
     assert spans_in(store) == span_ids([ours, another])
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of([ours, another])
 
 

@@ -10,7 +10,7 @@ from otel_llmcost.errors import StoreRefusedError
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 from otel_llmcost.store import PricedCall, Refused, Store, connect
 from otel_llmcost.store.rows import DAY_NS
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, a_call, many_calls, said_by, truth_of
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, SAID, a_call, many_calls, said_by, truth_of
 
 
 def count(store: Store) -> object:
@@ -33,7 +33,7 @@ def test_resending_in_other_batches_and_orders_changes_nothing(store: Store) -> 
             store.write(again[start : start + size])
             if size == 1 and start > 20:
                 break
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -43,7 +43,7 @@ def test_the_first_received_wins_whatever_the_order_of_arrival(store: Store) -> 
     store.write([later])
     store.write([first])
     store.write([later])
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of([first])
 
 
@@ -62,7 +62,7 @@ def test_an_unknown_cost_is_null_and_a_free_call_is_zero(store: Store) -> None:
 
 def test_a_group_without_any_price_has_no_spend_and_says_so(store: Store) -> None:
     store.write([a_call(1, cost=None, feature="dark"), a_call(2, cost=None, feature="half"), a_call(3, feature="half")])
-    store.derive()
+    store.derive("spend_hourly")
     assert store.query(
         "SELECT feature, calls, unpriced_calls, list_cost, effective_cost FROM spend_hourly ORDER BY feature"
     ).rows == (("dark", 1, 1, None, None), ("half", 2, 1, Decimal("0.018"), Decimal("0.018")))
@@ -71,7 +71,7 @@ def test_a_group_without_any_price_has_no_spend_and_says_so(store: Store) -> Non
 def test_list_and_effective_cost_are_kept_apart(store: Store) -> None:
     price = Pricing(status=PriceStatus.PRICED, list_cost=a_call(cost=9).pricing.list_cost, effective_cost=None)
     store.write([replace(a_call(), pricing=price)])
-    store.derive()
+    store.derive("spend_hourly")
     assert store.query("SELECT list_cost, effective_cost FROM spend_hourly").rows == ((9 * PICO, None),)
 
 
@@ -93,10 +93,11 @@ class TestRowsThatCannotBeStored:
             (a_call(2, duration_ns=2**63), "count", "more than 64 bits hold"),
         ],
     )
-    def test_one_bad_row_does_not_keep_the_others_out(self, dsn: str, row: PricedCall, kind: str, said: str) -> None:
+    def test_one_bad_row_does_not_keep_the_others_out(
+        self, migrated_dsn: str, row: PricedCall, kind: str, said: str
+    ) -> None:
         aside: list[Refused] = []
-        with connect(dsn, clock_ns=lambda: NOW_NS, on_refused=aside.extend) as store:
-            store.migrate()
+        with connect(migrated_dsn, clock_ns=lambda: NOW_NS, on_refused=aside.extend) as store:
             assert store.write([a_call(1), row, a_call(3), a_call(4)]) == 3
             assert count(store) == 3
             assert store.refused == {kind: 1}
@@ -139,7 +140,7 @@ def test_rows_with_clocks_all_over_the_year_are_one_batch(store: Store) -> None:
     """150 months in one insert are refused by ClickHouse for ever; the retention bounds them."""
     calls = [a_call(n, started_at_ns=NOW_NS - n * 2 * DAY_NS) for n in range(1, 190)]
     assert store.write(calls) == 189
-    store.derive()
+    store.derive(*SAID)
     assert said_by(store) == truth_of(calls)
 
 
@@ -167,6 +168,6 @@ def test_a_correction_inserted_twice_counts_once_and_is_no_call(store: Store) ->
 
 def test_hours_are_those_of_utc(store: Store) -> None:
     store.write([a_call(1, started_at_ns=MIDNIGHT_NS + HOUR_NS - 1), a_call(2, started_at_ns=MIDNIGHT_NS + HOUR_NS)])
-    store.derive()
+    store.derive("spend_hourly")
     hours = store.query("SELECT toUnixTimestamp(hour) FROM spend_hourly ORDER BY hour")
     assert hours.rows == ((MIDNIGHT_NS // 10**9,), (MIDNIGHT_NS // 10**9 + 3600,))
