@@ -1,6 +1,7 @@
 -- The dearest sessions of the range. Which they are is found by their keys; only those are then read in full.
 WITH
     $__fromTime AS since,
+    $__toTime AS until,
     {include:sessions},
     dearest AS
     (

@@ -1,6 +1,7 @@
 -- What a session costs, by the day of its last call.
 WITH
     $__fromTime - INTERVAL 7 DAY AS since,
+    $__toTime AS until,
     {include:sessions}
 SELECT
     toDateTime(toDate(s.last_started_at), 'UTC') AS time,

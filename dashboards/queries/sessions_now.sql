@@ -1,6 +1,7 @@
 -- Sessions and user actions of the range.
 WITH
     $__fromTime AS since,
+    $__toTime AS until,
     {include:sessions}
 SELECT
     count() AS sessions_count,

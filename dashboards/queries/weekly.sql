@@ -16,11 +16,12 @@ WITH
         GROUP BY feature
     ),
     toDateTime(week - 7, 'UTC') AS since,
+    toDateTime(week + 8, 'UTC') AS until,
     {include:sessions},
     session_costs AS
     (
         SELECT
-            s.feature AS feature,
+            s.feature_key AS feature_key,
             toNullable(toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p50,
             toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p95,
             toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC')))) AS p95_before
@@ -28,7 +29,7 @@ WITH
         WHERE s.last_started_at >= since
             AND s.last_started_at < toDateTime(week + 7, 'UTC')
             AND s.effective_cost IS NOT NULL
-        GROUP BY feature
+        GROUP BY feature_key
     ),
     events AS
     (
@@ -51,7 +52,7 @@ SELECT
     ifNull(e.anomalies, 0) AS anomalies_count,
     ifNull(e.stopped, 0) AS stopped_count
 FROM spent AS s
-LEFT JOIN session_costs AS q ON q.feature = s.feature
+LEFT JOIN session_costs AS q ON q.feature_key = cityHash64(s.feature)
 LEFT JOIN events AS e ON e.feature = s.feature
 ORDER BY
     spend_usd DESC,

@@ -143,6 +143,21 @@ def test_what_burns_now_is_read_from_the_calls(
     assert row["last_hour_usd_per_hour"] == pytest.approx(usd(last), rel=1e-12)
 
 
+def test_what_was_asked_again_yesterday_is_a_saving(
+    seeded: Store, until_ns: int, by_day: dict[int, list[PricedCall]], today: int
+) -> None:
+    """Yesterday stands for each of thirty days. Chat asked in a loop; of a request asked again the first stays."""
+    found = {(row["feature"], row["lever"]): row for row in answers(seeded, "savings", "What could be saved", until_ns)}
+    asked = defaultdict(list)
+    for call in sorted(by_day[today - 1], key=lambda each: each.call.started_at_ns):
+        if call.call.attribution.feature == "chat":
+            asked[call.call.attribution.tenant, call.call.request_hash].append(call)
+    again = [call for calls in asked.values() for call in calls[1:]]
+    assert found["chat", "de-duplication"]["a_month_usd"] == pytest.approx(30 * usd(again), rel=1e-9)
+    said = f"{len(again)} calls of yesterday asked what the same tenant had asked before"
+    assert found["chat", "de-duplication"]["arithmetic"] == said
+
+
 def test_a_saving_is_found_where_a_dearer_model_took_over(seeded: Store, until_ns: int) -> None:
     largest = answers(seeded, "overview", "Largest open saving", until_ns)
     assert [row["a_month_usd"] for row in largest] == sorted((row["a_month_usd"] for row in largest), reverse=True)

@@ -1,7 +1,8 @@
 -- What could be saved in a month of 30 days, by feature and lever, each with its arithmetic in words. Prices are those
 -- that the calls were billed at: a model's cost over its weighed tokens (input 1, cache read 0.1, cache writes 1.25 and
 -- 2, output 5) is the price of one input token. The last seven whole days stand for the month; what needs the single
--- call is taken from yesterday's.
+-- call is taken from yesterday's, which are read once: put in order by tenant and question, and then by time, a call
+-- asks again where the one before it asked the same.
 shapes AS
 (
     SELECT
@@ -48,54 +49,27 @@ models AS
         feature,
         model
 ),
-yesterdays AS
+singles AS
 (
     SELECT
         c.feature AS feature,
-        cityHash64(c.feature, c.tenant, c.request_hash) AS asked,
-        c.request_hash != '' AS is_known,
-        c.started_at AS started_at,
-        toFloat64(ifNull(c.effective_cost, 0)) AS usd,
-        c.output_tokens AS output,
-        usd / greatest(1, c.input_tokens + 5 * c.output_tokens - 0.9 * c.cache_read_tokens) AS input_price,
-        c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait
+        count() AS calls,
+        quantileExact(0.95)(c.output_tokens) AS usual_output,
+        arraySum(
+            (output, price) -> greatest(0, output - usual_output) * 5 * price,
+            groupArray(c.output_tokens),
+            groupArray((toFloat64(ifNull(c.effective_cost, 0)) AS call_usd) / greatest(1, c.input_tokens + 5 * c.output_tokens - 0.9 * c.cache_read_tokens))
+        ) AS capped_usd,
+        countIf(c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait) AS may_wait_calls,
+        sumIf(call_usd, may_wait) AS may_wait_usd,
+        arraySort(groupArrayIf((cityHash64(c.tenant, c.request_hash), c.started_at, call_usd), c.request_hash != '')) AS in_order,
+        arrayFilter((each, before) -> each.1 = before.1, arrayPopFront(in_order), arrayPopBack(in_order)) AS repeated
     FROM llm_calls AS c
     WHERE c.started_at >= toDateTime(yesterday, 'UTC')
         AND c.started_at < toDateTime(today, 'UTC')
         AND c.correction_id = ''
         AND c.operation != 'embeddings'
         {filters:c}
-),
-single AS
-(
-    SELECT
-        c.feature AS feature,
-        count() AS calls,
-        quantileExact(0.95)(c.output) AS usual_output,
-        arraySum(each -> greatest(0, each.1 - usual_output) * 5 * each.2, groupArray((c.output, c.input_price))) AS capped_usd,
-        countIf(c.may_wait) AS may_wait,
-        sumIf(c.usd, c.may_wait) AS may_wait_usd
-    FROM yesterdays AS c
-    GROUP BY feature
-),
-repeated AS
-(
-    SELECT
-        r.feature AS feature,
-        sum(r.calls - 1) AS calls,
-        sum(r.usd - r.first_usd) AS usd
-    FROM
-    (
-        SELECT
-            any(c.feature) AS feature,
-            count() AS calls,
-            sum(c.usd) AS usd,
-            argMin(c.usd, c.started_at) AS first_usd
-        FROM yesterdays AS c
-        WHERE c.is_known
-        GROUP BY c.asked
-        HAVING calls > 1
-    ) AS r
     GROUP BY feature
 ),
 levers AS
@@ -128,49 +102,58 @@ levers AS
     UNION ALL
     SELECT
         m.feature AS feature,
-        'small model first' AS lever,
-        m.usd * (1 - 0.2 - 0.3) * 30 / 7 AS usd,
-        'low' AS confidence,
-        concat('answers of ', toString(round(m.output / m.calls)), ' tokens at $', toString(round(m.input_price * 1e6, 2)), ' a million input tokens: a model at a fifth of the price with 30 % fallback costs 0.2 + 0.3; it breaks even at 80 % fallback') AS arithmetic
+        found.1 AS lever,
+        found.2 * 30 / 7 AS usd,
+        found.3 AS confidence,
+        found.4 AS arithmetic
     FROM models AS m
+    ARRAY JOIN
+        [
+            (
+                'small model first',
+                if(m.output / m.calls < 500 AND m.input_price >= 2e-6, m.usd * (1 - 0.2 - 0.3), 0),
+                'low',
+                concat('answers of ', toString(round(m.output / m.calls)), ' tokens at $', toString(round(m.input_price * 1e6, 2)), ' a million input tokens: a model at a fifth of the price with 30 % fallback costs 0.2 + 0.3; it breaks even at 80 % fallback')
+            ),
+            (
+                'shorter prompt',
+                if(
+                    m.calls_before >= 50 AND m.input / m.calls > 1.1 * m.input_before / m.calls_before,
+                    (m.input / m.calls - m.input_before / m.calls_before) * m.calls * m.input_price,
+                    0
+                ),
+                'medium',
+                concat(toString(round(m.input / m.calls)), ' input tokens a call, ', toString(round(m.input_before / m.calls_before)), ' in the four weeks before')
+            )
+        ] AS found
     WHERE m.calls >= 50
-        AND m.output / m.calls < 500
-        AND m.input_price >= 2e-6
-    UNION ALL
-    SELECT
-        m.feature AS feature,
-        'shorter prompt' AS lever,
-        (m.input / m.calls - m.input_before / m.calls_before) * m.calls * m.input_price * 30 / 7 AS usd,
-        'medium' AS confidence,
-        concat(toString(round(m.input / m.calls)), ' input tokens a call, ', toString(round(m.input_before / m.calls_before)), ' in the four weeks before') AS arithmetic
-    FROM models AS m
-    WHERE m.calls >= 50
-        AND m.calls_before >= 50
-        AND m.input / m.calls > 1.1 * m.input_before / m.calls_before
     UNION ALL
     SELECT
         c.feature AS feature,
-        'output cap' AS lever,
-        c.capped_usd * 30 AS usd,
-        'low' AS confidence,
-        concat('a cap at the 95th percentile, ', toString(c.usual_output), ' output tokens') AS arithmetic
-    FROM single AS c
-    WHERE c.calls >= 50
-    UNION ALL
-    SELECT
-        r.feature AS feature,
-        'de-duplication' AS lever,
-        r.usd * 30 AS usd,
-        'medium' AS confidence,
-        concat(toString(r.calls), ' calls of yesterday asked what the same tenant had asked before') AS arithmetic
-    FROM repeated AS r
-    UNION ALL
-    SELECT
-        c.feature AS feature,
-        'batch' AS lever,
-        c.may_wait_usd * 0.5 * 30 AS usd,
-        'medium' AS confidence,
-        concat(toString(c.may_wait), ' calls of yesterday that nobody waits for, at half the price') AS arithmetic
-    FROM single AS c
-    WHERE c.may_wait > 0
+        found.1 AS lever,
+        found.2 * 30 AS usd,
+        found.3 AS confidence,
+        found.4 AS arithmetic
+    FROM singles AS c
+    ARRAY JOIN
+        [
+            (
+                'output cap',
+                if(c.calls < 50, 0, c.capped_usd),
+                'low',
+                concat('a cap at the 95th percentile, ', toString(c.usual_output), ' output tokens')
+            ),
+            (
+                'de-duplication',
+                arraySum(each -> each.3, c.repeated),
+                'medium',
+                concat(toString(length(c.repeated)), ' calls of yesterday asked what the same tenant had asked before')
+            ),
+            (
+                'batch',
+                c.may_wait_usd * 0.5,
+                'medium',
+                concat(toString(c.may_wait_calls), ' calls of yesterday that nobody waits for, at half the price')
+            )
+        ] AS found
 )
