@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -113,9 +114,10 @@ def test_the_go_exporters(up: Running, kind: str) -> None:
 
 def test_the_opentelemetry_collector_in_front_sends_what_may_be_a_call_unsampled(up: Running, tmp_path: Path) -> None:
     otelcol, config = built("otelcol", "go"), ROOT / "collector" / "otelcol.yaml"
-    grpc_port, http_port = free_port(), free_port()
+    grpc_port, http_port, health_port = free_port(), free_port(), free_port()
     environ = {
         "OTELCOL_QUEUE_DIR": str(tmp_path / "queue"),
+        "OTELCOL_HEALTH_ENDPOINT": f"127.0.0.1:{health_port}",
         "OTELCOL_GRPC_ENDPOINT": f"127.0.0.1:{grpc_port}",
         "OTELCOL_HTTP_ENDPOINT": f"127.0.0.1:{http_port}",
         "LLMCOST_GRPC_ENDPOINT": f"127.0.0.1:{up.grpc}",
@@ -126,6 +128,8 @@ def test_the_opentelemetry_collector_in_front_sends_what_may_be_a_call_unsampled
         assert call(grpc_port, request_of(calls[::2], "behind-otelcol")).code.value[0] == 0
         assert post(http_port, request_of(calls[1::2], "behind-otelcol")).status == 200
         arrived(up, "behind-otelcol", COUNT)
+        with urllib.request.urlopen(f"http://127.0.0.1:{health_port}/", timeout=DEADLINE_S) as answer:
+            assert answer.status == 200
 
 
 def test_rotel_in_front(up: Running) -> None:

@@ -49,7 +49,12 @@ def test_make_up_waits_for_the_server_and_writes_to_it(services: Any) -> None:
     assert given["CLICKHOUSE_PASSWORD"].startswith("${CLICKHOUSE_PASSWORD:?")
     assert f"{server.host}:{server.port}:{server.port}" in services["clickhouse"]["ports"]
     without = {name for name, service in services.items() if "healthcheck" not in service}
-    assert without == {"otelcol"}  # its image has no program that could look
+    assert without == {"otelcol"}  # its image has no program that could look, so another service does
+    said = yaml.safe_load((ROOT / "collector" / "otelcol.yaml").read_text(encoding="utf-8"))
+    (name,) = re.findall(r"\$\{env:(\w+):-127\.0\.0\.1:13133\}", said["extensions"]["health_check"]["endpoint"])
+    assert "health_check" in said["service"]["extensions"]
+    port = services["otelcol"]["environment"][name].partition(":")[2]
+    assert f"'http://otelcol:{port}/'" in " ".join(services["otelcol-health"]["healthcheck"]["test"])
     assert "docker compose up --detach --build --wait" in makefile
 
 
@@ -96,7 +101,7 @@ def test_grafana_finds_the_store_the_dashboards_and_the_alerts(services: Any) ->
 
 def test_compose_itself_reads_it_and_every_variable_has_a_value(checker: Callable[..., str]) -> None:
     project = json.loads(checker("compose", "docker-compose.yml", environ=PASSWORDS))
-    assert set(project["services"]) == {"clickhouse", "collector", "otelcol", "grafana"}
+    assert set(project["services"]) == {"clickhouse", "collector", "otelcol", "otelcol-health", "grafana"}
     for service in project["services"].values():
         for mount in service.get("volumes", []):
             assert mount["type"] == "volume" or Path(mount["source"]).exists()
