@@ -185,6 +185,7 @@ class Intake:
             if self.progress.fault:
                 _log.warning("the store takes calls again")
             self.progress.fault = ""
+            self.store.take_handed()
             self._derive_if_due()
             self._measure_lag_if_due()
         except Exception as error:  # noqa: BLE001 - this thread must not end while requests are accepted

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -12,11 +13,14 @@ from otel_llmcost.cli.options import DataDir, Dsn, Format, FormatOption, data_di
 from otel_llmcost.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_llmcost.notify import ContactPoint
     from otel_llmcost.reports.alerts.check import Firing
     from otel_llmcost.store import Store
+
+    Keep = Callable[[Sequence[Mapping[str, object]]], None]
+    """Keeps rows of `cost_events_log`."""
 
 GRAFANA: Final = "LLMCOST_GRAFANA_URL"
 _HOUR_NS: Final = 3600 * 10**9
@@ -34,16 +38,17 @@ def check(
     data_dir: DataDir = None,
 ) -> ExitCode:
     """Look for what is wrong now: every alert rule, once. The exit code is 1 where something is."""
-    from otel_llmcost.cli.opened import opened
+    from otel_llmcost.cli.opened import keep_events, opened
     from otel_llmcost.reports.alerts.check import check as look
 
-    points = configured_points() if notify else []
-    with opened(dsn, data_dir_of(data_dir), must_own=notify) as store:
+    points, place = configured_points() if notify else [], data_dir_of(data_dir)
+    with opened(dsn, place) as store:
+        keep = partial(keep_events, store, dsn=dsn, data_dir=place)
         at_ns = time.time_ns()
         found = look(store, at_ns=at_ns)
-        if notify and found:
-            store.record("cost_events_log", [firing.event() for firing in found])
-        told = [_tell(store, point, found, at_ns, round(repeat * _HOUR_NS)) for point in points]
+        if notify:
+            keep([firing.event() for firing in found])
+        told = [_tell(store, point, found, at_ns, round(repeat * _HOUR_NS), keep) for point in points]
     _show(found, form)
     return ExitCode.OK if all(told) and not found else ExitCode.FINDINGS
 
@@ -63,7 +68,9 @@ def configured_points() -> "list[ContactPoint]":
     return points
 
 
-def _tell(store: "Store", point: "ContactPoint", found: "Sequence[Firing]", at_ns: int, repeat_ns: int) -> bool:
+def _tell(
+    store: "Store", point: "ContactPoint", found: "Sequence[Firing]", at_ns: int, repeat_ns: int, keep: "Keep"
+) -> bool:
     """Tell a contact point what it does not know yet, keep what it took, and return whether it took it."""
     from otel_llmcost.notify import deliver
     from otel_llmcost.reports.alerts.told import event_of, to_tell, told_before
@@ -77,7 +84,7 @@ def _tell(store: "Store", point: "ContactPoint", found: "Sequence[Firing]", at_n
             say(f"{outcome.name} ({outcome.where}): {outcome.answer}")
         if not outcome.is_sent:  # the next check tries again
             return False
-        store.record("cost_events_log", [event_of(point.name, message, at_ns=at_ns) for message in taken])
+        keep([event_of(point.name, message, at_ns=at_ns) for message in taken])
     return True
 
 

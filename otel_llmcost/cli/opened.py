@@ -11,7 +11,7 @@ from otel_llmcost.cli.exits import say
 from otel_llmcost.cli.progress import SlowProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from otel_llmcost.drain import Drained
@@ -59,6 +59,7 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: 
     with connected(dsn, data_dir) as store:
         with SlowProgress("bringing the tables up to date"):
             store.migrate()
+        store.take_handed()
         if pricer is not None:
             tell(store, pricer)
             drain_again(store, data_dir, pricer)
@@ -80,6 +81,32 @@ def asked_elsewhere(dsn: str, data_dir: Path) -> str:
     token = os.environ.get(TOKEN_VARIABLE, "")
     who = f"llmcost:{quote(token, safe='')}@" if token else ""
     return f"clickhouse://{who}{address.rpartition('//')[2]}" if address else ""
+
+
+def keep_events(store: Store, events: Sequence[Mapping[str, object]], dsn: str, data_dir: Path) -> None:
+    """Write rows of `cost_events_log`, or have the owner write them where another process owns the embedded store.
+
+    Args:
+        store: As `opened` gave it.
+        events: The rows, all of the same columns.
+        dsn: The store; empty for the embedded one of the data directory.
+        data_dir: The data directory.
+
+    Raises:
+        StoreError: The owner is asked by its address only, and cannot be told of anything.
+    """
+    from otel_llmcost.errors import StoreError
+    from otel_llmcost.exporter import default_dsn
+    from otel_llmcost.store import asked_at, hand_over
+
+    place = dsn or default_dsn(data_dir)
+    if not store.is_read_only:
+        store.record("cost_events_log", events)
+    elif asked_at(place):
+        hand_over(place, events)
+    else:
+        msg = f"what is told cannot be kept by {store.location}: run this where its store is"
+        raise StoreError(msg)
 
 
 def drain_again(store: Store, data_dir: Path, pricer: Pricer) -> Drained:

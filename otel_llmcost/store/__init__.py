@@ -14,12 +14,13 @@ from functools import cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Final, Self
 
-from otel_llmcost.errors import ConfigError
+from otel_llmcost.errors import ConfigError, StoreError, StoreRefusedError
 from otel_llmcost.store import corrections as _corrections
 from otel_llmcost.store import definitions as _definitions
 from otel_llmcost.store import derive as _derive
 from otel_llmcost.store import dsn as _dsn
 from otel_llmcost.store import erasing as _erasing
+from otel_llmcost.store import handed as _handed
 from otel_llmcost.store import migrate as _migrate
 from otel_llmcost.store import owner as _owner
 from otel_llmcost.store import retention as _retention
@@ -53,6 +54,7 @@ __all__ = [
     "Store",
     "asked_at",
     "connect",
+    "hand_over",
 ]
 
 DEFAULT_RETENTION_DAYS = 400
@@ -213,6 +215,27 @@ class Store:
         else:
             self._engine.insert_everywhere(table, columns)
 
+    def take_handed(self) -> int:
+        """Write the events that other processes handed to us as the owner of an embedded store; return how many.
+
+        What cannot be read or is refused keeps its file, under another name.
+        """
+        if not self.is_embedded or self.is_read_only:
+            return 0
+        taken = 0
+        for path, rows in _handed.handed(self._engine.directory):
+            is_taken = bool(rows)
+            try:
+                self.record("cost_events_log", rows)
+            except (StoreRefusedError, LookupError, TypeError, ValueError):  # of another version, or of nobody
+                is_taken = False
+            if is_taken:
+                path.unlink()
+                taken += len(rows)
+            else:
+                path.rename(path.with_suffix(".refused"))
+        return taken
+
     def touch(self, hours_ns: Iterable[int]) -> None:
         """Have the hours that begin at these Unix nanoseconds derived anew, however they are now."""
         hours = [datetime.fromtimestamp(hour // 10**9, UTC) for hour in sorted(set(hours_ns))]
@@ -271,6 +294,21 @@ def asked_at(dsn: str) -> str:
     """Return where another process that owns the embedded store of a DSN answers queries; empty where none does."""
     target = _dsn.parse(dsn)
     return _owner.asked_at(target.directory) if isinstance(target, _dsn.Embedded) else ""
+
+
+def hand_over(dsn: str, events: Sequence[Mapping[str, object]]) -> None:
+    """Leave rows of `cost_events_log` for the process that owns the embedded store of a DSN, which writes them soon.
+
+    Raises:
+        StoreError: They cannot be left there.
+    """
+    target = _dsn.parse(dsn)
+    assert isinstance(target, _dsn.Embedded)
+    try:
+        _handed.hand_over(target.directory, events)
+    except OSError as exc:
+        msg = f"events cannot be handed to the owner of {target.directory}: {exc}"
+        raise StoreError(msg) from exc
 
 
 def connect(

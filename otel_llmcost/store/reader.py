@@ -55,7 +55,7 @@ _NAMING: Final = frozenset({"Function", "Identifier"})
 _SYSTEM_TABLES: Final = frozenset(
     {
         *("build_options", "collations", "columns", "data_skipping_indices", "data_type_families", "databases"),
-        *("dictionaries", "formats", "functions", "keywords", "merge_tree_settings", "mutations", "numbers"),
+        *("dictionaries", "disks", "formats", "functions", "keywords", "merge_tree_settings", "mutations", "numbers"),
         *("numbers_mt", "one", "parts", "processes", "settings", "table_engines", "table_functions", "tables"),
         *("time_zones", "view_refreshes", "zeros", "zeros_mt"),
     }

@@ -1,0 +1,47 @@
+"""A cron job's `llmcost check --notify` beside a running `llmcost up`, which alone can write the embedded store."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tests.e2e.command import line_of, llmcost, rows, running, spool
+from tests.store.ledger import a_call
+from tests.support.inboxes import as_all, web
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOLD = "SELECT kind, subject FROM cost_events WHERE kind IN ('anomaly', 'notification') ORDER BY kind, subject"
+UNPRICED = [{"kind": "anomaly", "subject": "unpriced_model"}, {"kind": "notification", "subject": "webhook"}]
+
+
+def kept(place: Path) -> list[dict[str, object]]:
+    """Return what the store holds of it, within ten seconds: its owner looks all the time for what it was handed."""
+    deadline = time.monotonic() + 10
+    while len(found := rows(place, TOLD)) < len(UNPRICED) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
+    place = tmp_path / "here"
+    a_minute_ago_ns = time.time_ns() - 60 * 10**9
+    said = {"environment": "production", "feature": "chat", "request_model": "novel-1", "response_model": "novel-1"}
+    spool(place, [a_call(1, started_at_ns=a_minute_ago_ns, scope_name="otel_llmcost.openai", **said)])
+    up = running("up", "--interval", "0.1", "--pages-port", "0", data_dir=place, for_s=300)
+    with web(as_all) as inbox, up as process:
+        assert "dashboards at" in line_of(process)
+        hook = {"LLMCOST_WEBHOOK_URL": inbox.url + "/hook"}
+        told = llmcost("check", "--notify", data_dir=place, **hook)
+        assert (told.code, told.err) == (1, "")
+        assert "A model without a price" in told.out
+        assert kept(place) == UNPRICED
+        assert llmcost("check", "--notify", data_dir=place, **hook).code == 1
+        assert len(inbox.bodies("/hook")) == 1
+
+        address = (place / "store" / "owner.lock").read_text().splitlines()[1]
+        told = llmcost("check", "--notify", data_dir=tmp_path / "there", LLMCOST_QUERY_ENDPOINT=address, **hook)
+        assert told.code == 3, "an owner that is only an address cannot be told what to keep"
+        assert "run this where its store is" in told.error
+        assert len(inbox.bodies("/hook")) == 1
