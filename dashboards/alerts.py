@@ -8,12 +8,13 @@ evaluation.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import yaml
 
 from otel_llmcost.reports.alerts import RULES, Rule, sql_of
-from otel_llmcost.reports.alerts.check import LADDER
+from otel_llmcost.reports.alerts.check import LADDER, STEP_HOURS
 
 SOURCE: Final = "llmcost-ch"
 """The uid of the data source: alert rules know no variables."""
@@ -22,6 +23,7 @@ LABELS: Final = (
     *("feature", "environment", "tenant", "subject", "owner", "lead", "sponsor", "channel", "runbook"),
     *("driver", "marker", "offender"),
 )
+_INDENT: Final = re.compile(r"^ +", re.MULTILINE)
 VALUES: Final = {"A": "value", "B": "so_far_usd", "C": "by_midnight_usd", "D": "since_s"}
 
 CONTACTS: Final = {
@@ -41,7 +43,7 @@ def files() -> dict[str, str]:
         "mute-times.yaml": _text(_MUTES, {"apiVersion": 1, "muteTimes": [_nights()]}),
         "policy.yaml": _text(_POLICY, {"apiVersion": 1, "policies": [_policy()]}),
     } | {
-        f"contact-{kind}.yaml": _text(_CONTACT, {"apiVersion": 1, "contactPoints": [_contact_point(kind)]})
+        f"contact-{kind}.yaml": _text(_CONTACT, {"apiVersion": 1, "contactPoints": _contact_points(kind)})
         for kind in CONTACTS
     }
 
@@ -91,7 +93,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _query(rule: Rule, ref: str, column: str) -> dict[str, Any]:
-    """Return a query of one number and the labels: a table that Grafana reads as one alert a row."""
+    """Return a query of one number and the labels: a table that Grafana reads as one alert a row.
+
+    Its lines are indented by half, since each rule's SQL is there four times and a ConfigMap holds a mebibyte.
+    """
     labels = ",\n".join(f"    toString(r.{label}) AS {label}" for label in LABELS)
     inner = "\n".join("    " + line if line else line for line in sql_of(rule).splitlines())
     return {
@@ -103,7 +108,10 @@ def _query(rule: Rule, ref: str, column: str) -> dict[str, Any]:
             "editorType": "sql",
             "format": 1,
             "queryType": "table",
-            "rawSql": f"SELECT\n{labels},\n    r.{column} AS value\nFROM\n(\n{inner}\n) AS r\n",
+            "rawSql": _INDENT.sub(
+                lambda mark: " " * (len(mark[0]) // 2),
+                f"SELECT\n{labels},\n    r.{column} AS value\nFROM\n(\n{inner}\n) AS r\n",
+            ),
             "intervalMs": 60000,
             "maxDataPoints": 43200,
         },
@@ -154,52 +162,77 @@ def _readers(rule: Rule) -> str:
     return " then ".join(named) + "{{ if $labels.channel }}, in {{ $labels.channel }}{{ end }}"
 
 
-_MESSAGE: Final = '{{ template "llm-cost-message" . }}'
 _SUBJECT: Final = '{{ template "llm-cost-subject" . }}'
 
+_STEPS: Final = ("", "-next", "-last")
+"""The ends of the names of a kind's contact points, by how far up the ladder they tell."""
 
-def _contact_point(kind: str) -> dict[str, Any]:
+
+def _contact_points(kind: str) -> list[dict[str, Any]]:
+    """Return the contact points of a kind. PagerDuty has one: whom it wakes next, it knows by itself."""
+    return [_contact_point(kind, step) for step in (_STEPS[:1] if kind == "pagerduty" else _STEPS)]
+
+
+def _contact_point(kind: str, step: str) -> dict[str, Any]:
+    message = f'{{{{ template "llm-cost-message{step}" . }}}}'
     settings: dict[str, dict[str, Any]] = {
-        "slack": {"url": "$LLMCOST_SLACK_URL", "title": _SUBJECT, "text": _MESSAGE},
+        "slack": {"url": "$LLMCOST_SLACK_URL", "title": _SUBJECT, "text": message},
         "pagerduty": {
             "integrationKey": "$LLMCOST_PAGERDUTY_KEY",
             "severity": "{{ if .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}warning{{ end }}",
             "summary": _SUBJECT,
-            "details": {"message": _MESSAGE},
+            "details": {"message": message},
         },
-        "email": {"addresses": "$LLMCOST_EMAIL_TO", "subject": _SUBJECT, "message": _MESSAGE},
-        "webhook": {"url": "$LLMCOST_WEBHOOK_URL", "httpMethod": "POST", "title": _SUBJECT, "message": _MESSAGE},
+        "email": {"addresses": "$LLMCOST_EMAIL_TO", "subject": _SUBJECT, "message": message},
+        "webhook": {"url": "$LLMCOST_WEBHOOK_URL", "httpMethod": "POST", "title": _SUBJECT, "message": message},
     }
-    name = f"llmcost-{kind}"
+    name = f"llmcost-{kind}{step}"
     return {"orgId": 1, "name": name, "receivers": [{"uid": name, "type": kind, "settings": settings[kind]}]}
 
 
 def _policy() -> dict[str, Any]:
-    """What is critical wakes somebody at any hour; the rest is told where people read, not at night."""
-    ours = ["domain", "=", "llm-cost"]
-    critical = ["severity", "=", "critical"]
-    grouped = {"group_by": ["alertname", "feature", "tenant", "environment"], "repeat_interval": "4h"}
+    """What is critical wakes somebody at any hour; the rest is told where people read, not at night.
+
+    What is neither over nor silenced after some hours is told to the next one of the ladder, and then to the last: a
+    route that waits so long before it tells anything never tells of what was over before.
+    """
     return {
         "orgId": 1,
         "receiver": "grafana-default-email",
         "group_by": ["grafana_folder", "alertname"],
         "routes": [
-            _route("llmcost-pagerduty", [ours, critical]) | grouped,
+            _route("llmcost-pagerduty", [_CRITICAL]),
             *(
-                _route(f"llmcost-{kind}", matchers) | muted | grouped
+                _route(f"llmcost-{kind}{end}", [severity, *first], step)
                 for kind in CONTACTS
                 if kind != "pagerduty"
-                for matchers, muted in (
-                    ([ours, critical], {}),
-                    ([ours, ["severity", "!=", "critical"]], {"mute_time_intervals": [NIGHTS]}),
-                )
+                for step, (end, first) in enumerate(zip(_STEPS, _FIRST, strict=True))
+                for severity in (_CRITICAL, ["severity", "!=", "critical"])
             ),
         ],
     }
 
 
-def _route(receiver: str, matchers: list[list[str]]) -> dict[str, Any]:
-    return {"receiver": receiver, "object_matchers": matchers, "continue": True}
+_CRITICAL: Final = ["severity", "=", "critical"]
+_FIRST: Final[tuple[list[list[str]], ...]] = (
+    [],
+    [["escalate_to", "=~", "|".join(LADDER[:2])]],
+    [["escalate_to", "=", LADDER[0]]],
+)
+"""Whom an alert is first told to, for somebody to be left whom it is told to after as many steps."""
+
+
+def _route(receiver: str, matchers: list[list[str]], step: int = 0) -> dict[str, Any]:
+    route: dict[str, Any] = {
+        "receiver": receiver,
+        "object_matchers": [["domain", "=", "llm-cost"], *matchers],
+        "continue": True,
+    }
+    if _CRITICAL not in matchers:
+        route["mute_time_intervals"] = [NIGHTS]
+    if step:
+        route["group_wait"] = f"{step * STEP_HOURS}h"
+    return route | {"group_by": ["alertname", "feature", "tenant", "environment"], "repeat_interval": "4h"}
 
 
 def _template() -> dict[str, Any]:
@@ -207,6 +240,19 @@ def _template() -> dict[str, Any]:
 {{ if eq .Status "resolved" }}Over: {{ end }}
 {{- with index .Alerts 0 }}{{ .Annotations.summary }}{{ end }}
 {{- if gt (len .Alerts) 1 }} and {{ len (slice .Alerts 1) }} more{{ end }}
+{{- end -}}
+
+{{ define "llm-cost-message-next" -}}
+{{ if ne .Status "resolved" }}{{ with index .Alerts 0 -}}
+Not over after NEXT hours: now for {{ if eq .Labels.escalate_to "owner" -}}
+lead {{ .Labels.lead }}{{ else }}sponsor {{ .Labels.sponsor }}{{ end }}{{ end }}
+{{ end }}{{ template "llm-cost-message" . }}
+{{- end -}}
+
+{{ define "llm-cost-message-last" -}}
+{{ if ne .Status "resolved" }}{{ with index .Alerts 0 -}}
+Not over after LAST hours: now for sponsor {{ .Labels.sponsor }}{{ end }}
+{{ end }}{{ template "llm-cost-message" . }}
 {{- end -}}
 
 {{ define "llm-cost-message" -}}
@@ -229,6 +275,7 @@ Look at: {{ .Annotations.link }}
 {{ end -}}
 {{ end -}}
 """
+    text = text.replace("NEXT", str(STEP_HOURS)).replace("LAST", str(2 * STEP_HOURS))
     return {"orgId": 1, "name": "llm-cost-message", "template": text}
 
 

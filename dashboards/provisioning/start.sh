@@ -14,10 +14,10 @@ cp "$from/provisioning/datasources/llmcost.yaml" "$to/datasources/"
 cp "$from/provisioning/dashboards/llmcost.yaml" "$to/dashboards/"
 for name in rules templates mute-times; do cp "$from/alerting/$name.yaml" "$to/alerting/llmcost-$name.yaml"; done
 
-absent=
+absent= is_any=
 take() { # the contact point, the value of its variable
-  if [ -n "$2" ]; then cp "$from/alerting/contact-$1.yaml" "$to/alerting/llmcost-contact-$1.yaml"
-  else absent="$absent llmcost-$1"; fi
+  if [ -n "$2" ]; then cp "$from/alerting/contact-$1.yaml" "$to/alerting/llmcost-contact-$1.yaml"; is_any=1
+  else absent="$absent llmcost-$1 llmcost-$1-next llmcost-$1-last"; fi
 }
 take slack "${LLMCOST_SLACK_URL:-}"
 take pagerduty "${LLMCOST_PAGERDUTY_KEY:-}"
@@ -25,7 +25,7 @@ take email "${LLMCOST_EMAIL_TO:-}"
 take webhook "${LLMCOST_WEBHOOK_URL:-}"
 
 # Routes to contact points that are absent are left out: Grafana would refuse the whole file.
-if [ "${LLMCOST_GRAFANA_POLICY:-}" = replace ] && [ "$absent" != ' llmcost-slack llmcost-pagerduty llmcost-email llmcost-webhook' ]; then
+if [ "${LLMCOST_GRAFANA_POLICY:-}" = replace ] && [ -n "$is_any" ]; then
   awk -v absent="$absent " '/^  - receiver: / { out = index(absent, " " $3 " ") } !out' \
     "$from/alerting/policy.yaml" > "$to/alerting/llmcost-policy.yaml"
 fi

@@ -99,15 +99,17 @@ def test_only_what_is_no_spend_tells_no_money() -> None:
 def test_contact_points_take_their_addresses_from_the_environment() -> None:
     points = [loaded(f"contact-{kind}.yaml")["contactPoints"][0] for kind in KINDS]
     assert [point["receivers"][0]["type"] for point in points] == list(KINDS)
+    points = [point for kind in KINDS for point in loaded(f"contact-{kind}.yaml")["contactPoints"]]
     settings = [str(value) for point in points for value in point["receivers"][0]["settings"].values()]
-    assert sum(value.startswith("$LLMCOST_") for value in settings) == 4
+    assert sum(value.startswith("$LLMCOST_") for value in settings) == len(points) == 3 * 3 + 1
     assert [value for value in settings if "$" in value and not re.fullmatch(r"\$LLMCOST_[A-Z_]+", value)] == []
 
 
 def test_every_message_is_by_a_template_that_is_provisioned() -> None:
     [template] = loaded("templates.yaml")["templates"]
     defined = set(re.findall(r'\{\{ define "([a-z-]+)"', template["template"]))
-    used = {name for kind in KINDS for name in re.findall(r'template "([a-z-]+)"', str(loaded(f"contact-{kind}.yaml")))}
+    text = template["template"] + "".join(str(loaded(f"contact-{kind}.yaml")) for kind in KINDS)
+    used = set(re.findall(r'\{\{ template "([a-z-]+)"', text))
     assert used == defined
 
 
@@ -123,7 +125,28 @@ def test_policies_send_what_is_critical_at_any_hour_and_ours_only() -> None:
         assert route.get("mute_time_intervals", []) == ([] if is_critical else [muted["name"]])
         assert route["continue"] is True  # each of them is told, not the first alone
     receivers = {route["receiver"] for route in policy["routes"]}
-    assert receivers == {loaded(f"contact-{kind}.yaml")["contactPoints"][0]["name"] for kind in KINDS}
+    assert receivers == {point["name"] for kind in KINDS for point in loaded(f"contact-{kind}.yaml")["contactPoints"]}
+
+
+def test_what_is_not_over_after_four_hours_is_told_to_the_next_and_after_eight_to_the_last() -> None:
+    """Alertmanager tells a group first when it is as old as its route's group_wait, and never if it is over by then."""
+    [policy] = loaded("policy.yaml")["policies"]
+    for level, waits in (
+        ("owner", {"llmcost-slack": None, "llmcost-slack-next": "4h", "llmcost-slack-last": "8h"}),
+        ("lead", {"llmcost-slack": None, "llmcost-slack-next": "4h"}),
+        ("sponsor", {"llmcost-slack": None}),
+        ("platform", {"llmcost-slack": None}),
+    ):
+        for severity in ("warning", "critical"):
+            labels = {"domain": "llm-cost", "severity": severity, "escalate_to": level}
+            told = [route for route in policy["routes"] if takes(route, labels) and "slack" in route["receiver"]]
+            assert {route["receiver"]: route.get("group_wait") for route in told} == waits
+            assert len(told) == len(waits)
+
+
+def takes(route: Any, labels: dict[str, str]) -> bool:
+    how = {"=": str.__eq__, "!=": str.__ne__, "=~": lambda value, pattern: bool(re.fullmatch(pattern, value))}
+    return all(how[sign](labels[name], value) for name, sign, value in route["object_matchers"])
 
 
 def gathered(tmp_path: Path, **environ: str) -> Path:
@@ -157,7 +180,10 @@ def test_policies_are_given_only_where_they_may_replace_others_and_name_only_wha
     configured = {"LLMCOST_SLACK_URL": "https://hooks.example.com/x", "LLMCOST_PAGERDUTY_KEY": "0" * 32}
     out = gathered(tmp_path, LLMCOST_GRAFANA_POLICY="replace", **configured)
     [policy] = yaml.safe_load((out / "alerting" / "llmcost-policy.yaml").read_text())["policies"]
-    assert [route["receiver"] for route in policy["routes"]] == ["llmcost-pagerduty", "llmcost-slack", "llmcost-slack"]
+    assert [route["receiver"] for route in policy["routes"]] == [
+        *("llmcost-pagerduty", "llmcost-slack", "llmcost-slack"),
+        *("llmcost-slack-next", "llmcost-slack-next", "llmcost-slack-last", "llmcost-slack-last"),
+    ]
 
 
 def test_without_a_contact_point_no_policies_are_replaced(tmp_path: Path) -> None:

@@ -211,6 +211,27 @@ def test_the_same_is_told_once_in_four_hours_and_when_it_is_over(store: Store) -
     }
 
 
+def test_who_comes_next_is_told_every_four_hours_until_it_is_over(store: Store) -> None:
+    """The owner first, then the lead and the sponsor, whose name nobody gave; however seldom the same is repeated."""
+    start_ns, repeat_ns, said = time.time_ns() // HOUR_NS * HOUR_NS - 40 * HOUR_NS, 24 * HOUR_NS, {}
+    for minutes in (0, 235, 245, 475, 485, 780, 1435, 1445, 1600, 1610):
+        at_ns = start_ns + minutes * MINUTE_NS
+        found = [firing("slow", at_ns)] if minutes != 1600 else []
+        store.record("cost_events_log", [each.event() for each in found])
+        messages = to_tell("slack", found, told_before(store, at_ns=at_ns), at_ns=at_ns, repeat_ns=repeat_ns)
+        store.record("cost_events_log", [event_of("slack", each, at_ns=at_ns) for each in messages])
+        for each in messages:
+            if each.key == firing("slow", at_ns).fingerprint:
+                said[minutes] = each.text.splitlines()[0], each.details.get("escalate_to")
+    assert said == {
+        0: ("$40.00 an hour", "owner"),
+        245: ("Not over after 4 hours: now for lead Ken", "lead"),
+        485: ("Not over after 8 hours: now for sponsor", "sponsor"),
+        1600: ("It has not been seen for an hour.", None),
+        1610: ("$40.00 an hour", "owner"),  # it began anew
+    }
+
+
 def test_another_contact_point_is_told_all_the_same(store: Store) -> None:
     at_ns = time.time_ns()
     found = [firing("other", at_ns)]

@@ -43,8 +43,10 @@ def annotated(checker: Callable[..., str], rule: Any, **labels: str) -> dict[str
     return found
 
 
-def messages(checker: Callable[..., str], which: str, alerts: list[dict[str, str]], status: str = "firing") -> str:
-    told = [{"status": status, "labels": LABELS, "annotations": each} for each in alerts]
+def messages(
+    checker: Callable[..., str], which: str, alerts: list[dict[str, str]], status: str = "firing", **labels: str
+) -> str:
+    told = [{"status": status, "labels": LABELS | labels, "annotations": each} for each in alerts]
     asked = {
         "Templates": [each["template"] for each in TEMPLATES],
         "Message": f'{{{{ template "{which}" . }}}}',
@@ -79,6 +81,24 @@ def test_a_message_says_all_of_it(checker: Callable[..., str]) -> None:
         "To stop it: " + said["to_stop_it"],
         "Look at: https://grafana.example.com/d/llmcost-feature?from=1790000000000&to=now&var-feature=search+%26+find",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "which", "line"),
+    [
+        ("owner", "next", "Not over after 4 hours: now for lead Ken"),
+        ("owner", "last", "Not over after 8 hours: now for sponsor Ada"),
+        ("lead", "next", "Not over after 4 hours: now for sponsor Ada"),
+    ],
+)
+def test_what_is_not_over_says_first_whom_it_is_told_to_now(
+    checker: Callable[..., str], first: str, which: str, line: str
+) -> None:
+    said = annotated(checker, rule_named("llmcost-velocity"))
+    usual = messages(checker, "llm-cost-message", [said]).strip()
+    assert messages(checker, f"llm-cost-message-{which}", [said], escalate_to=first).strip() == f"{line}\n{usual}"
+    over = messages(checker, "llm-cost-message", [said], "resolved").strip()
+    assert messages(checker, f"llm-cost-message-{which}", [said], "resolved", escalate_to=first).strip() == over
 
 
 def test_what_is_not_known_leaves_no_empty_line(checker: Callable[..., str]) -> None:

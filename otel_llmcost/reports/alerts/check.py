@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 LADDER: Final = ("owner", "lead", "sponsor")
 """Who is told, and who next where that does not help."""
 
+STEP_HOURS: Final = 4
+"""After so many hours in which it is neither over nor silenced, the next one is told."""
+
 _HOUR_MS: Final = 3_600_000
+_STEP_NS: Final = STEP_HOURS * _HOUR_MS * 10**6
 _BEFORE: Final = timedelta(hours=1)
 """How much of the calm before it a link shows."""
 
@@ -92,10 +96,15 @@ class Firing:
         window = urlencode([("from", _ms(since)), ("to", _ms(until)), *variables])
         return f"{grafana.rstrip('/')}/d/llmcost-{self.rule.board}?{window}"
 
-    def lines(self, grafana: str = "") -> list[tuple[str, str]]:
+    def step(self, lasts_ns: int) -> int:
+        """Return how far up the ladder it has to be told after so many nanoseconds: 0 for whoever is told first."""
+        return min(lasts_ns // _STEP_NS, len(self.readers) - 1)
+
+    def lines(self, grafana: str = "", step: int = 0) -> list[tuple[str, str]]:
         """Return what, since when, how much, why, whose, where to look and how to stop it: headings and words."""
         row = self.row
         told = [
+            ("", f"Not over after {step * STEP_HOURS} hours: now for {self.readers[step]}" if step else ""),
             ("", str(row["what"])),
             ("Since", self._since_and_money()),
             ("Driver", str(row["driver"])),
@@ -108,13 +117,14 @@ class Firing:
         ]
         return [(heading, words) for heading, words in told if words]
 
-    def message(self, grafana: str = "") -> Message:
+    def message(self, grafana: str = "", step: int = 0) -> Message:
         """Return it as something to send.
 
         Args:
             grafana: Grafana's address; empty without one.
+            step: How far up the ladder it is told, as `step` says.
         """
-        lines = self.lines(grafana)
+        lines = self.lines(grafana, step)
         return Message(
             kind="alert",
             subject=self.subject,
@@ -124,7 +134,11 @@ class Firing:
             ),
             severity=self.rule.severity,
             key=self.fingerprint,
-            details={"rule": self.rule.name, "severity": self.rule.severity, "escalate_to": self.rule.level}
+            details={
+                "rule": self.rule.name,
+                "severity": self.rule.severity,
+                "escalate_to": self.readers[step].partition(" ")[0],
+            }
             | {name: _told(value) for name, value in self.row.items()},
         )
 

@@ -37,6 +37,7 @@ class Told:
         fingerprint: What it was about.
         state: firing or over.
         told_ns: When, Unix nanoseconds UTC.
+        began_ns: When it was first told of it since it was last over; `told_ns` where it is over.
         subject: The line that it was told.
         severity: Of the rule.
         last_seen_ns: When the rule last said so, to the hour; 0 for not in the last days.
@@ -46,6 +47,7 @@ class Told:
     fingerprint: str
     state: str
     told_ns: int
+    began_ns: int
     subject: str
     severity: str
     last_seen_ns: int
@@ -61,6 +63,8 @@ def to_tell(
 ) -> list[Message]:
     """Return what a contact point is to be told: what is new, what has gone on for long, and what is over.
 
+    What goes on is told to the next one of those who answer for it every four hours (`Firing.step`).
+
     Args:
         point: Its name.
         firings: What is wrong now.
@@ -71,11 +75,15 @@ def to_tell(
     """
     known = {told.fingerprint: told for told in before if told.point == point}
     now = {firing.fingerprint for firing in firings}
-    new = [
-        firing.message(grafana)
-        for firing in firings
-        if not ((told := known.get(firing.fingerprint)) and told.state == FIRING and at_ns - told.told_ns < repeat_ns)
-    ]
+    new = []
+    for firing in firings:
+        told = known.get(firing.fingerprint)
+        if told is None or told.state != FIRING:
+            new.append(firing.message(grafana))
+        elif (step := firing.step(at_ns - told.began_ns)) > firing.step(told.told_ns - told.began_ns) or (
+            at_ns - told.told_ns >= repeat_ns
+        ):
+            new.append(firing.message(grafana, step))
     over = [
         told
         for told in known.values()

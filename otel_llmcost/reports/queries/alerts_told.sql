@@ -4,6 +4,13 @@ SELECT
     n.details['fingerprint'] AS fingerprint,
     argMax(n.became, n.occurred_at) AS state,
     toUnixTimestamp64Nano(toDateTime64(max(n.occurred_at), 9, 'UTC')) AS told_ns,
+    arrayReduce(
+        'min',
+        arrayMap(
+            at -> toUnixTimestamp64Nano(toDateTime64(at, 9, 'UTC')),
+            arrayPushBack(arrayFilter(at -> at > maxIf(n.occurred_at, n.became = 'over'), groupArray(n.occurred_at)), max(n.occurred_at))
+        )
+    ) AS began_ns,
     argMax(n.reason, n.occurred_at) AS subject,
     toString(argMax(n.severity, n.occurred_at)) AS severity,
     toInt64(ifNull(any(s.seen_ns), 0)) AS last_seen_ns
