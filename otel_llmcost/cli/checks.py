@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
 OLD_TABLE_DAYS: Final = 60
 """Providers change a price or bring a model more often than this, so an older table lacks something."""
 
@@ -73,6 +75,9 @@ def check_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:
                 yield Finding(topic, State.FIX, fact, "reinstall otel-llmcost into the environment of the application")
             elif not needed.specifier.contains(version, prereleases=True):
                 yield Finding(topic, State.FIX, f"{needed.name} {version} is not {needed}", f"install {needed}")
+            elif unfit := _unfit(instrumentor_of(module), version):
+                fix = "upgrade otel-llmcost, or go back to an older release and tell us of this one"
+                yield Finding(topic, State.FIX, f"{needed.name} {version} cannot be patched: {unfit}", fix)
             else:
                 yield _switched(module, f"{needed.name} {version}", environ)
     for package, fix in UNSEEN.items():
@@ -88,6 +93,23 @@ def check_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 _SWITCHES: Final = {"LLMCOST_DISABLED_INSTRUMENTATIONS": "", "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "llmcost_"}
 """The variables that switch instrumentations off, and what they call ours besides its module."""
+
+
+def _unfit(instrumentor: BaseInstrumentor, version: str) -> str:
+    """Return what keeps a release from being patched that is newer than any that was tested; empty if nothing does.
+
+    The patch is tried on here, for which the SDK is imported: that takes a second, so the others are not.
+    """
+    from packaging.version import Version
+
+    from otel_llmcost.instrument._instrumentor import Instrumentor
+
+    if not isinstance(instrumentor, Instrumentor) or Version(version) <= Version(instrumentor.tested):
+        return ""
+    try:
+        return instrumentor.try_on()
+    except Exception as error:  # noqa: BLE001 - an SDK that cannot be imported is no fault of the one who looks
+        return f"it cannot be imported: {type(error).__name__}: {error}"
 
 
 def _switched(module: str, sdk: str, environ: Mapping[str, str]) -> Finding:

@@ -28,7 +28,7 @@ from otel_llmcost.usage import UsageQuality
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_llmcost.instrument._stainless import Place
+    from otel_llmcost.instrument._places import Place
 
 MAX_REMEMBERED: Final = 10_000
 """So many background responses may wait for their usage; of so many calls is known that they were told."""

@@ -192,7 +192,10 @@ class _Watched:
     def write(self, piece: bytes) -> Any:
         """Write, and show what is written."""
         written = self._file.write(piece)
-        self._reader.feed(piece)
+        try:
+            self._reader.feed(piece)
+        except Exception as error:  # noqa: BLE001 - the application's download goes on
+            note_fault("reading a file of google_genai", error)
         return written
 
 

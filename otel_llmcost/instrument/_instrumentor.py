@@ -21,17 +21,23 @@ class Instrumentor(BaseInstrumentor):
     Attributes:
         name: The name of the module of ours, by which it can be disabled.
         requires: The oldest release that works. There is no newest: a missing release would silently go unbilled.
+        tested: The newest release that the tests have seen; `llmcost doctor` tries the patch on a newer one.
         patch: What is done; also is done besides.
     """
 
     name: ClassVar[str]
     requires: ClassVar[str]
+    tested: ClassVar[str]
     patch: ClassVar[ModulePatch]
     also: ClassVar[tuple[ModulePatch, ...]] = ()
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return the oldest release that works."""
         return (self.requires,)
+
+    def try_on(self) -> str:
+        """Return what of the installed release the patch does not fit; empty if all of it does."""
+        return "; ".join(filter(None, (patch.try_on() for patch in (self.patch, *self.also))))
 
     def _instrument(self, **kwargs: Any) -> None:
         """Apply the patch.

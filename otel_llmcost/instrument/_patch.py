@@ -7,6 +7,7 @@ tells. `framed` does the rest in the order of DESIGN §5: start, call, usage, re
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,7 @@ class ModulePatch:
         scope: Name and version of the instrumentation scope of its spans.
         tracer: Where the spans go; None as long as the patch has never been on.
         is_on: Whether calls are recorded.
+        fault: Why the last attempt to patch a module failed; empty where none did.
         request_hook: Called with the span and what the SDK asks, before it asks; None for nothing.
         response_hook: Called with the span and what the SDK is answered; None for nothing.
     """
@@ -53,6 +55,7 @@ class ModulePatch:
         self.scope = (f"{semconv.SCOPE_PREFIX}{package}", VERSION)
         self.tracer: Tracer | None = None
         self.is_on = False
+        self.fault = ""
         self._modules = modules
         self._awaited: set[str] = set()
         self._replaced: list[tuple[Any, str, Any, Any]] = []
@@ -78,6 +81,19 @@ class ModulePatch:
                 setattr(owner, name, original)
         self._replaced.clear()
 
+    def try_on(self) -> str:
+        """Import what is to be patched, patch it and undo it; return what does not fit, empty if all does.
+
+        A release newer than any that we know may have moved a function, or lack the module altogether.
+        """
+        was_on, self.fault = self.is_on, ""
+        self.apply()
+        found = sum(map(_imports, self._modules))
+        fits = self.fault or ("" if found and self._replaced else f"none of {', '.join(self._modules)} is there")
+        if not was_on:
+            self.remove()
+        return fits
+
     def wrap(self, module: Any) -> None:
         """Replace the functions of a module that has been imported, each by `replace`."""
         raise NotImplementedError
@@ -99,7 +115,8 @@ class ModulePatch:
         try:
             self.wrap(module)
         except Exception as error:  # noqa: BLE001 - the application's import goes on
-            warn("calls of %s are not recorded: %s: %s", self.package, type(error).__name__, error)
+            self.fault = f"{type(error).__name__}: {error}"
+            warn("calls of %s are not recorded: %s", self.package, self.fault)
             self.remove()
 
     # --- the frame ---
@@ -195,6 +212,15 @@ class ModulePatch:
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.package}", error)
         return result
+
+
+def _imports(name: str) -> bool:
+    """Import a module, and return whether it is there."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def _run_in(

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._body import BodyReader, read_document, watch
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._deferred import Deferred
 from otel_llmcost.instrument._patch import ModulePatch
-from otel_llmcost.providers.hosts import provider_at
+from otel_llmcost.instrument._places import Places
 from otel_llmcost.providers.reading import Reading
 from otel_llmcost.providers.registry import route_of
 from otel_llmcost.telemetry import runtime
@@ -26,15 +25,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Tracer
 
+    from otel_llmcost.instrument._places import Place
     from otel_llmcost.providers.registry import Route
 
-MAX_PLACES: Final = 1_000
 _STREAM_OPTIONS: Final = "stream_options"
 """Where usage is asked for. Hosts that answered 400 to it are asked without it from then on."""
-
-
-_TELL_UNASKED: Final = frozenset({"cohere", "deepseek", "groq", "mistral_ai", "perplexity", "together"})
-"""Providers whose streams tell their usage in any case, in a chunk that the application is to see."""
 _REWRITING: Final = frozenset({"aws.bedrock", "gcp.vertex_ai"})
 """Providers whose clients ask another path than the one that they are told, with model and region in it."""
 _FRAMES: Final = "amazon.eventstream"
@@ -66,25 +61,6 @@ class SDK:
     native_span: str = ""
 
 
-class Place(NamedTuple):
-    """Whom a client asks.
-
-    Attributes:
-        base_url: The client's.
-        host: Its host; path is its path, without a slash at the end.
-        provider: Who sells there, in semconv's spelling.
-        provider_source: How that is known: `host` or `sdk`.
-        tells_unasked: Whether streams tell their usage in any case.
-    """
-
-    base_url: Any
-    host: str
-    path: str
-    provider: str
-    provider_source: str
-    tells_unasked: bool
-
-
 class Patch(ModulePatch):
     """The patch of one SDK, on or off.
 
@@ -95,9 +71,8 @@ class Patch(ModulePatch):
     def __init__(self, sdk: SDK) -> None:
         super().__init__(sdk.name, f"{sdk.package}._base_client")
         self.sdk = sdk
-        self._places: dict[int, Place] = {}
+        self._places = Places(sdk.provider, sdk.clients)
         self._without_stream_options: set[str] = set()
-        self._route = lru_cache(maxsize=512)(self._find_route)
         self.deferred = Deferred(self.scope)
 
     def remove(self) -> None:
@@ -167,8 +142,8 @@ class Patch(ModulePatch):
             options = kwargs.get("options") or args[1]
             if options.method.lower() != "post":
                 return None
-            place = self._place(client)
-            route = self._route(place.provider, place.path, options.url)
+            place = self._places.of(client, options.url)
+            route = self._places.route(place.provider, place.path, options.url)
             if route is None or self.tracer is None:
                 return None
             body = _body(options)
@@ -186,36 +161,6 @@ class Patch(ModulePatch):
             note_fault(f"recording a call of {self.sdk.package}", error)
             return None
         return call
-
-    def _place(self, client: Any) -> Place:
-        """Return whom a client asks; worked out once for each base URL, which its place keeps alive, and so its id."""
-        base_url = client.base_url
-        place = self._places.get(id(base_url))
-        if place is None:
-            place = self._find_place(client, base_url)
-            if len(self._places) >= MAX_PLACES:
-                self._places.clear()
-            self._places[id(base_url)] = place
-        return place
-
-    def _find_place(self, client: Any, base_url: Any) -> Place:
-        host = base_url.host or ""
-        at_host = provider_at(host, port=base_url.port)
-        by_client = (self.sdk.clients.get(kind.__name__) for kind in type(client).__mro__)
-        provider = at_host or next(filter(None, by_client), self.sdk.provider)
-        return Place(
-            base_url=base_url,
-            host=host,
-            path=base_url.path.rstrip("/"),
-            provider=provider,
-            provider_source="host" if at_host else "sdk",
-            tells_unasked=provider in _TELL_UNASKED,
-        )
-
-    def _find_route(self, provider: str, base_path: str, url: str) -> Route | None:
-        """Return how the answer of a provider is read; a path that is not its own is read as the SDK's provider's."""
-        path = f"{base_path}/{url.lstrip('/')}".partition("?")[0]
-        return route_of(provider, path) or route_of(self.sdk.provider, path)
 
     # --- the usage of streams ---
 
@@ -261,7 +206,7 @@ class Patch(ModulePatch):
     def _fetched(self, client: Any, response: Any) -> None:
         """Read what was not asked by a call of ours, if it answers a call that was made before."""
         if response.request.method == "GET" and response.status_code < 400:  # noqa: PLR2004 - an error tells nothing
-            self.deferred.see(self._place(client), response)
+            self.deferred.see(self._places.of(client), response)
 
 
 class _SDKCall(OpenCall):

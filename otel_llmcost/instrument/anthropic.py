@@ -11,6 +11,7 @@ class AnthropicInstrumentor(Instrumentor):
 
     name = "anthropic"
     requires = "anthropic >= 0.51"
+    tested = "2.12.0"
     patch = Patch(
         SDK(
             name="anthropic",

@@ -272,4 +272,5 @@ class BedrockInstrumentor(Instrumentor):
 
     name = "bedrock"
     requires = "botocore >= 1.34.131"
+    tested = "1.43.117"
     patch = _Patch()

@@ -11,6 +11,7 @@ class CerebrasInstrumentor(Instrumentor):
 
     name = "cerebras"
     requires = "cerebras-cloud-sdk >= 1.15"
+    tested = "1.91.0"
     patch = Patch(
         SDK(
             name="cerebras",

@@ -58,4 +58,5 @@ class CohereInstrumentor(Instrumentor):
 
     name = "cohere"
     requires = "cohere >= 5.17"
+    tested = "7.3.1"
     patch = HTTPXPatch("cohere", _WRAPS, ("x-debug-trace-id", "x-request-id"))

@@ -262,5 +262,6 @@ class GoogleGenAIInstrumentor(Instrumentor):
 
     name = "google_genai"
     requires = "google-genai >= 1.5"
+    tested = "3.4.0"
     patch = _Patch()
     also = (BatchPatch(), LivePatch())

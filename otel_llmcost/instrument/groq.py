@@ -11,6 +11,7 @@ class GroqInstrumentor(Instrumentor):
 
     name = "groq"
     requires = "groq >= 0.13"
+    tested = "1.7.0"
     patch = Patch(
         SDK(
             name="groq",

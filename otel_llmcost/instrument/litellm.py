@@ -86,6 +86,7 @@ class LiteLLMInstrumentor(Instrumentor):
 
     name = "litellm"
     requires = "litellm >= 1.106.2, != 1.107.0"
+    tested = "1.106.2"
     patch = HTTPXPatch(
         "litellm",
         {

@@ -110,4 +110,5 @@ class MistralInstrumentor(Instrumentor):
 
     name = "mistral"
     requires = "mistralai >= 1.5"
+    tested = "3.7.0"
     patch = HTTPXPatch("mistralai", _wraps(), ("mistral-correlation-id", "x-kong-request-id", "x-request-id"))

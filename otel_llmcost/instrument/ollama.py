@@ -162,4 +162,5 @@ class OllamaInstrumentor(Instrumentor):
 
     name = "ollama"
     requires = "ollama >= 0.4.7"
+    tested = "0.6.3"
     patch = _Patch()

@@ -12,6 +12,7 @@ class OpenAIInstrumentor(Instrumentor):
 
     name = "openai"
     requires = "openai >= 1.66"
+    tested = "3.54.0"
     patch = Patch(
         SDK(
             name="openai",

@@ -11,6 +11,7 @@ class TogetherInstrumentor(Instrumentor):
 
     name = "together"
     requires = "together >= 2.0"
+    tested = "3.1.1"
     patch = Patch(
         SDK(
             name="together",

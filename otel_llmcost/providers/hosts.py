@@ -17,6 +17,7 @@ _EXACT: Final = {
     "openrouter.ai": "openrouter",
     "api.together.xyz": "together",
     "api.together.ai": "together",
+    "api-inference.together.ai": "together",
     "api.mistral.ai": "mistral_ai",
     "api.cohere.com": "cohere",
     "api.cohere.ai": "cohere",

@@ -80,7 +80,9 @@ def _by(case: Case, provider: str) -> Any:
 
 def _method(client: Any, surface: str) -> Any:
     resource, _, method = surface.partition(".")
-    found = getattr(getattr(client, resource), method)
+    found = getattr(getattr(client, resource), method, None)
+    if found is None:
+        pytest.skip("this release has no such call")
     return found if resource == "images" else found.create
 
 

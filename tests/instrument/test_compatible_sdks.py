@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import nullcontext
 from importlib import import_module
+from importlib.metadata import version
 from inspect import signature
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +32,7 @@ class Sdk(NamedTuple):
 
 SDKS = {
     "groq": Sdk("groq", "Groq", ""),
-    "together": Sdk("together", "Together", "/v1"),
+    "together": Sdk("together", "Together", "" if int(version("together").split(".")[0]) > 2 else "/v1"),
     "cerebras": Sdk("cerebras.cloud.sdk", "Cerebras", ""),
 }
 TELL_UNASKED = ("groq", "together")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
-from otel_llmcost.instrument import _body, _call, _stainless
+from otel_llmcost.instrument import _body, _call, _places, _stainless
 from otel_llmcost.telemetry import runtime
 from otel_llmcost.telemetry.pipeline import Pipeline
 from tests.instrument import wire
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from tests.instrument.conftest import Telemetry
 
 SEAMS: list[tuple[Any, str]] = [
-    (_stainless.Patch, "_place"),
-    (_stainless.Patch, "_find_place"),
+    (_places.Places, "of"),
+    (_places.Places, "_find"),
     (_stainless.Patch, "_may_ask"),
     (_stainless, "_asked"),
     (_stainless, "_body"),
@@ -41,7 +41,7 @@ SEAMS: list[tuple[Any, str]] = [
     (_stainless, "watch"),
     (_stainless, "read_document"),
     (_stainless, "BodyReader"),
-    (_stainless, "provider_at"),
+    (_places, "provider_at"),
     (_stainless._SDKCall, "__init__"),
     (_stainless._SDKCall, "see"),
     (_stainless._SDKCall, "read"),

@@ -70,6 +70,16 @@ def client_of(server: ReplayServer, base: str, kind: Any = openai.OpenAI, **opti
     return kind(**options, http_client=http(proxy=server.url, trust_env=False))
 
 
+def test_a_whole_address_names_its_own_host(telemetry: Telemetry, server: ReplayServer) -> None:
+    server.answer_with(json_answer(wire.chat()))
+    with client_of(server, "api.openai.com/v1") as client:
+        for _ in range(2):
+            client.post("http://api-inference.together.ai/v1/chat/completions", body=ASKED, cast_to=object)
+        client.post("/chat/completions", body=ASKED, cast_to=object)
+    told = [(call.provider, call.server_address, call.usage) for call in telemetry.calls()]
+    assert told == [("together", "api-inference.together.ai", CHAT)] * 2 + [("openai", "api.openai.com", CHAT)]
+
+
 @pytest.mark.parametrize("base", HOSTS)
 def test_the_provider_is_known_by_the_host(base: str, telemetry: Telemetry, server: ReplayServer) -> None:
     server.answer_with(json_answer(wire.chat()))

@@ -9,6 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+
+from otel_llmcost.instrument._instrumentor import Instrumentor
+from otel_llmcost.instrument.registry import INSTRUMENTORS, instrumentor_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,3 +114,12 @@ def test_every_pin_is_a_name_and_a_version() -> None:
         assert [line for line in lines if not pin.fullmatch(line)] == []
         names = [line.partition("==")[0].lower().replace("_", "-") for line in lines]
         assert sorted(names) == sorted(set(names))
+
+
+def test_the_newest_release_of_an_sdk_that_is_said_to_be_tested_is_the_pinned_one() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.lower().replace("_", "-").split("==") for line in lines if not line.startswith("#"))
+    for instrumentor in map(instrumentor_of, INSTRUMENTORS):
+        if isinstance(instrumentor, Instrumentor):
+            name = Requirement(instrumentor.requires).name
+            assert (name, instrumentor.tested) == (name, pins[name])

@@ -5,9 +5,14 @@ import importlib.metadata
 import os
 from typing import TYPE_CHECKING
 
+import openai
 import pytest
 
 from otel_llmcost.cli.checks import State, check_destination, check_instrumentation, check_rates, check_spool
+from otel_llmcost.instrument._stainless import SDK, Patch
+from otel_llmcost.instrument.cerebras import CerebrasInstrumentor
+from otel_llmcost.instrument.groq import GroqInstrumentor
+from otel_llmcost.instrument.openai import OpenAIInstrumentor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +75,19 @@ def test_every_sdk_is_named_with_its_version_as_its_distribution_is_called() -> 
         assert (
             facts[name].fact == f"{name} {importlib.metadata.version(name)} is patched under opentelemetry-instrument"
         )
+
+
+def test_a_newer_release_that_has_moved_what_is_patched_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in (GroqInstrumentor, CerebrasInstrumentor, OpenAIInstrumentor):
+        monkeypatch.setattr(kind, "tested", "0.1")
+    monkeypatch.delattr("groq._base_client.AsyncAPIClient._process_response")
+    monkeypatch.setattr(CerebrasInstrumentor, "patch", Patch(SDK(name="cerebras", package="no.such", provider="x")))
+    facts = {finding.fact.split()[0]: finding for finding in check_instrumentation({})}
+    groq, cerebras = facts["groq"], facts["cerebras-cloud-sdk"]
+    assert (groq.state, cerebras.state, facts["openai"].state) == (State.FIX, State.FIX, State.OK)
+    assert groq.fact.endswith("cannot be patched: KeyError: '_process_response'")
+    assert cerebras.fact.endswith("cannot be patched: none of no.such._base_client is there")
+    assert not hasattr(openai._base_client.SyncAPIClient.request, "__wrapped__")  # who looks changes nothing
 
 
 def test_what_our_own_switch_leaves_alone_is_said() -> None:
