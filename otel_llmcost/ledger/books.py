@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from otel_llmcost.store import Store
 
 _CLOSED: Final = "SELECT month FROM closed_months ORDER BY month"
+_CLOSED_AT: Final = "SELECT toUnixTimestamp64Micro(changed_at) FROM closed_months WHERE month = {month:Date}"
+_IN_BOOKS: Final = "SELECT month, calls, list_cost, effective_cost FROM books WHERE booked_in = {month:Date}"
+_TOLD: Final = "SELECT count() FROM cost_events WHERE event_id = {event:String}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,9 @@ class Booked:
 def close(store: Store, month: date, *, actor: str, reason: str, today: date) -> tuple[Booked, ...]:
     """Close the books of a month and return what stands in them, the month itself first.
 
+    A run that was cut short before the month was closed has closed nothing; one that was cut short after that has not
+    told so in `cost_events`, and the next one does.
+
     Args:
         store: The ledger.
         month: Its first day.
@@ -58,8 +64,7 @@ def close(store: Store, month: date, *, actor: str, reason: str, today: date) ->
         msg = f"{month:%Y-%m} is not over; it can be closed from the first day of the next month (UTC)"
         raise ConfigError(msg)
     if month in closed:
-        msg = f"{month:%Y-%m} is closed already"
-        raise ConfigError(msg)
+        return _told_at_last(store, month, actor, reason)
     if closed and closed[-1] > month:
         msg = f"{closed[-1]:%Y-%m} is closed already, and months are closed in their order"
         raise ConfigError(msg)
@@ -68,6 +73,22 @@ def close(store: Store, month: date, *, actor: str, reason: str, today: date) ->
     moment = datetime.fromtimestamp(time.time_ns() // 1_000 / 10**6, UTC)
     store.record("books_log", [row | {"booked_in": month, "closed_at": moment} for row in rows])
     _say(store, month, moment, is_closed=True, actor=actor, reason=reason)
+    return _told(store, month, moment, rows, actor, reason)
+
+
+def _told_at_last(store: Store, month: date, actor: str, reason: str) -> tuple[Booked, ...]:
+    """Tell of a closing after which the run was cut short."""
+    ((closed_us,),) = store.query(_CLOSED_AT, {"month": month}).rows
+    moment = datetime.fromtimestamp(int(str(closed_us)) / 10**6, UTC)
+    if store.query(_TOLD, {"event": _event_id(month, moment)}).rows != ((0,),):
+        msg = f"{month:%Y-%m} is closed already"
+        raise ConfigError(msg)
+    return _told(store, month, moment, store.query(_IN_BOOKS, {"month": month}).dicts(), actor, reason)
+
+
+def _told(
+    store: Store, month: date, moment: datetime, rows: Sequence[dict[str, Any]], actor: str, reason: str
+) -> tuple[Booked, ...]:
     found = _by_month(rows)
     store.record("cost_events_log", [_event(month, moment, found, actor, reason)])
     return tuple(sorted(found, key=lambda booked: (booked.month != month, booked.month)))
@@ -114,7 +135,7 @@ def _event(month: date, moment: datetime, found: Sequence[Booked], actor: str, r
     return {
         "occurred_at": moment,
         "kind": "month_closed",
-        "event_id": f"{month:%Y-%m}@{moment.isoformat()}",
+        "event_id": _event_id(month, moment),
         "severity": "info",
         "subject": f"{month:%Y-%m}",
         "calls": sum(booked.calls for booked in found),
@@ -122,3 +143,7 @@ def _event(month: date, moment: datetime, found: Sequence[Booked], actor: str, r
         "actor": actor,
         "reason": reason,
     }
+
+
+def _event_id(month: date, moment: datetime) -> str:
+    return f"{month:%Y-%m}@{moment.isoformat()}"

@@ -13,9 +13,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from otel_llmcost.ledger import books
 from otel_llmcost.ledger.backfill import Progress, backfill, exports
 from otel_llmcost.ledger.reprice import reprice
 from otel_llmcost.store import connect
+from tests.store import test_books
 from tests.store.test_backfill import PRICER
 from tests.store.test_reprice import NEW, WINDOW
 
@@ -29,12 +31,14 @@ def run(operation: str, store: Store, place: Path) -> None:
         store.migrate()
     elif operation == "reprice":
         reprice(store, WINDOW, NEW)
+    elif operation == "close":
+        books.close(store, test_books.LAST, today=test_books.TODAY, **test_books.WHO)
     elif operation == "erase":
         store.erase("tenant", "leaving", actor="dpo", reason="asked for it")
     else:
         parts = partial(exports.parts_of_export, place / "spend.csv", exports.of_litellm)
         backfill(store, parts, PRICER, Progress(place / "progress", "test"))
-    if operation != "migrate":
+    if operation not in ("migrate", "close"):
         store.derive()
 
 

@@ -15,14 +15,20 @@ import pytest
 
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import connect
-from tests.store import test_erasing, test_reprice
+from tests.store import test_books, test_erasing, test_reprice
 from tests.store.dying import run
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, a_call
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
 
-STEPS = {"migrate": (2, 31, 55, 80, 111), "reprice": (2, 4, 6, 20), "erase": (4, 6, 8, 30, 40), "backfill": (2, 5, 12)}
+STEPS = {
+    "migrate": (2, 31, 55, 80, 111),
+    "reprice": (2, 4, 6, 20),
+    "erase": (4, 6, 8, 30, 40),
+    "backfill": (2, 5, 12),
+    "close": (13, 28, 29, 30),
+}
 """Statements before which the process dies; together they stand in each part of each operation."""
 
 
@@ -38,6 +44,8 @@ def prepare(operation: str, store: Store, place: Path) -> None:
     elif operation == "erase":
         store.write(test_erasing.calls())
         store.derive()
+    elif operation == "close":
+        store.write([a_call(1, started_at_ns=test_books.at_ns(test_books.LAST), cost=5)])
     else:
         start = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).isoformat()
         row = {"startTime": start, "model": "gpt-5.2", "prompt_tokens": "1000", "completion_tokens": "100"}
@@ -51,6 +59,13 @@ def end_of(operation: str, store: Store) -> tuple[tuple[object, ...], ...]:
     if operation == "migrate":
         sql = "SELECT table, name, type, comment FROM system.columns WHERE database = currentDatabase() ORDER BY ALL"
         return store.query(sql).rows
+    if operation == "close":
+        sql = """
+            SELECT count(), sum(list_cost), (SELECT count() FROM closed_months),
+                (SELECT groupArray((calls, list_cost)) FROM cost_events WHERE kind = 'month_closed')
+            FROM books
+        """
+        return store.query(sql).rows
     return store.query(
         "SELECT feature, sum(calls), sum(unpriced_calls), sum(list_cost) FROM spend_hourly GROUP BY 1"
     ).rows
@@ -62,6 +77,7 @@ EXPECTED = {
     "erase": (("", 2, 0, Decimal("0.000000004005")), ("chat", 1, 0, Decimal("0.00000000002"))),
     # 1,000 input tokens at 2 and 100 output tokens at 10 USD a million, fifty times.
     "backfill": (("", 50, 0, Decimal("0.15")),),
+    "close": ((1, 5 * PICO, 1, [(1, 5 * PICO)]),),
 }
 
 
