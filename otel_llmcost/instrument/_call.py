@@ -240,8 +240,8 @@ class OpenCall:
             self._hold(self._request, attributes)
 
     def _hold(self, action: request, attributes: dict[str, Any]) -> None:
-        """Have the record wait until it is known whether the answer was usable; at the end of the process no longer."""
-        waiting = self._runtime.open_calls
+        """Have the record wait until it is known whether the answer was usable, or a flush asks for what there is."""
+        waiting = self._runtime.pipeline.held
 
         def release(rejected: str = "") -> None:
             if waiting.pop(id(self), None) is None:

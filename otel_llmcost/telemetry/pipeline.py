@@ -55,6 +55,7 @@ class Pipeline:
     Attributes:
         taken: Calls put, `named` those of them with a feature.
         dropped: Calls that could not be kept, by reason.
+        held: How to put each call that has ended but may still be rejected, by its id.
     """
 
     _worker: threading.Thread | None
@@ -70,6 +71,7 @@ class Pipeline:
         self._metrics = Metrics()
         self.taken = self.named = 0
         self.dropped: Counter[str] = Counter()
+        self.held: dict[int, Callable[[], None]] = {}
         self._last_fault = ""
         self._reset()
 
@@ -102,6 +104,11 @@ class Pipeline:
         if self._worker is None:
             self._start()
 
+    def release(self) -> None:
+        """Put the calls that are held back: who asks for what there is does not wait for a rejection."""
+        for put in list(self.held.values()):
+            put()
+
     def flush(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
         """Deliver what was put before, in this very thread, and return whether that succeeded.
 
@@ -114,6 +121,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Deliver what is left, seal it, and say what had to be dropped."""
+        self.release()
         self.flush()
         self._worker = None  # a later call, such as one of another exit handler, starts a new one
         self._queue.put(None)
@@ -135,6 +143,7 @@ class Pipeline:
             self._delivery.forget()
         self.taken = self.named = 0
         self.dropped.clear()
+        self.held.clear()
         self._reset()
 
     def _reset(self) -> None:

@@ -63,11 +63,13 @@ class LLMCostSpanProcessor(SpanProcessor):
             self._pipeline.hear(partial(_told_by, span))
 
     def shutdown(self) -> None:
-        """Deliver what is queued."""
+        """Deliver what is queued or held back."""
+        self._pipeline.release()
         self._pipeline.flush()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Deliver what is queued, as serverless runtimes ask before they freeze the process."""
+        """Deliver what is queued or held back, as serverless runtimes ask before they freeze the process."""
+        self._pipeline.release()
         return self._pipeline.flush(timeout_millis / 1000)
 
 

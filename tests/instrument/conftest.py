@@ -32,6 +32,7 @@ class Telemetry:
     spool_dir: Path
     exporter: InMemorySpanExporter
     processor: SimpleSpanProcessor
+    provider: TracerProvider
 
     def calls(self) -> list[LLMCall]:
         """Return every record in the spool, in the order of their start."""
@@ -68,7 +69,7 @@ def telemetry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Telem
     processor = SimpleSpanProcessor(exporter)
     provider.add_span_processor(processor)
     otel_llmcost.instrument(provider)
-    yield Telemetry(tmp_path / "spool", exporter, processor)
+    yield Telemetry(tmp_path / "spool", exporter, processor, provider)
     otel_llmcost.uninstrument()
 
 

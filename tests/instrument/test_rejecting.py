@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -70,10 +71,40 @@ def test_a_record_that_waits_is_handed_on_at_the_end_of_the_process(
 ) -> None:
     with request():
         client.chat.completions.create(**ASKED)
+        assert telemetry.calls() == []
         process = runtime.current()
         assert process is not None
-        process.finish_open_calls()
+        process.close()
         assert len(telemetry.calls()) == 1
+    assert len(telemetry.calls()) == 1
+
+
+def test_a_flush_of_the_provider_hands_on_what_waits_as_not_rejected(
+    telemetry: Telemetry, client: openai.OpenAI
+) -> None:
+    """Whoever freezes the process cannot wait for a rejection. One that comes later is the reason of the next call."""
+    with request() as action:
+        client.chat.completions.create(**ASKED)
+        assert telemetry.provider.force_flush()
+        assert [call.rejected for call in telemetry.calls()] == [""]
+        action.reject("json_parse")
+        client.chat.completions.create(**ASKED)
+        action.reject("json_parse again")
+    calls = telemetry.calls()
+    assert [(call.rejected, call.attempt_kind, call.attempt_reason) for call in calls] == [
+        ("", "first", ""),
+        ("json_parse again", "retry", "json_parse"),
+    ]
+
+
+def test_what_waits_in_a_parent_is_not_handed_on_by_its_child(telemetry: Telemetry, client: openai.OpenAI) -> None:
+    with request():
+        client.chat.completions.create(**ASKED)
+        if (child := os.fork()) == 0:
+            telemetry.provider.force_flush()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert telemetry.calls() == []
     assert len(telemetry.calls()) == 1
 
 
