@@ -129,9 +129,14 @@ class HTTPXPatch(ModulePatch):
             asked = asking(args, kwargs)
             if asked is None or self.tracer is None:
                 return None
-            return HTTPXCall(self, runtime.started(), self.tracer, asked)
+            return self.kind(self, runtime.started(), self.tracer, asked)
 
         return begin
+
+    @property
+    def kind(self) -> type[HTTPXCall]:
+        """What a call of this SDK is."""
+        return HTTPXCall
 
     def _begun(
         self, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -27,6 +27,8 @@ INSTRUMENTORS: Final = {
     "cerebras": ("cerebras", "CerebrasInstrumentor"),
     "google_genai": ("google.genai", "GoogleGenAIInstrumentor"),
     "ollama": ("ollama", "OllamaInstrumentor"),
+    "lm15": ("lm15", "LM15Instrumentor"),
+    "dspy": ("dspy", "DSPyInstrumentor"),
 }
 """Our module → the package that it instruments, and its instrumentor."""
 

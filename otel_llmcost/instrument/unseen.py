@@ -20,6 +20,7 @@ UNSEEN: Final = {
     "google-generativeai": "use google-genai, which took its place",
     "huggingface-hub": _SPANS,
     "ibm-watsonx-ai": _SPANS,
+    "langchain-mistralai": "use langchain-openai with Mistral's base_url instead",
     "perplexityai": _OPENAI,
     "replicate": _SPANS,
     "voyageai": _SPANS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.support.replay import Answer, Received, ReplayServer, json_answer, st
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["provider", "server", "telemetry"]
+__all__ = ["provider", "saying", "server", "telemetry"]
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it would fetch its prices from the network
 os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"  # it would send its traces there
@@ -28,9 +29,15 @@ def _either(whole: dict[str, Any], events: Callable[[dict[str, Any]], str]) -> C
     return answer
 
 
-def _chat_events(asked: dict[str, Any]) -> str:
+def _chat_events(asked: dict[str, Any], **more: Any) -> str:
     """Tell the usage only where it was asked for, as the provider does."""
-    return wire.chat_stream(with_usage=(asked.get("stream_options") or {}).get("include_usage", False))
+    return wire.chat_stream(with_usage=(asked.get("stream_options") or {}).get("include_usage", False), **more)
+
+
+def saying(provider: ReplayServer, *words: str) -> None:
+    """Have the streams of chat say these words."""
+    events = partial(_chat_events, words=words)
+    provider.answer_with(_either(wire.chat(), events), path="/v1/chat/completions")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
+from tests.frameworks.conftest import saying
 from tests.instrument.test_surfaces import CHAT, MESSAGE, RESPONSE, STREAMED_MESSAGE
 
 if TYPE_CHECKING:
@@ -135,8 +136,37 @@ async def test_instructor(telemetry: Telemetry, provider: ReplayServer) -> None:
     assert told(telemetry, provider) == [("1 create", CHAT), ("2 async create", CHAT)]
 
 
+async def test_streams_of_instructor(telemetry: Telemetry, provider: ReplayServer) -> None:
+    instructor = pytest.importorskip("instructor")
+    import openai
+
+    class City(BaseModel):
+        city: str
+
+    asked: dict[str, Any] = {"model": "gpt-5", "response_model": City, "messages": [{"role": "user", "content": "Hi"}]}
+    options: dict[str, Any] = {"base_url": f"{provider.url}/v1", "api_key": "test"}
+    client = instructor.from_openai(openai.OpenAI(**options), mode=instructor.Mode.JSON)
+    async_client = instructor.from_openai(openai.AsyncOpenAI(**options), mode=instructor.Mode.JSON)
+    saying(provider, '{"city": ', '"Reykja', 'vík"}')
+    with feature("1 partial"):
+        *_, last = client.chat.completions.create_partial(**asked)
+        assert last.city == "Reykjavík"
+    with feature("2 async partial"):
+        *_, last = [part async for part in async_client.chat.completions.create_partial(**asked)]
+        assert last.city == "Reykjavík"
+    saying(provider, '{"tasks": [', '{"city": "Reykjavík"}, ', '{"city": "Oslo"}', "]}")
+    with feature("3 iterable"):
+        found = list(client.chat.completions.create_iterable(**asked))
+        assert [each.city for each in found] == ["Reykjavík", "Oslo"]
+    with feature("4 async iterable"):
+        found = [each async for each in async_client.chat.completions.create_iterable(**asked)]
+        assert [each.city for each in found] == ["Reykjavík", "Oslo"]
+    names = ("1 partial", "2 async partial", "3 iterable", "4 async iterable")
+    assert told(telemetry, provider) == [(name, CHAT) for name in names]
+
+
 def test_dspy(telemetry: Telemetry, provider: ReplayServer) -> None:
-    """Through litellm. A client of its own, which it prefers where it can (`engine="auto"`), we do not see into."""
+    """Through litellm. The client of its own, which it prefers where it can (`engine="auto"`), is seen in test_lm15."""
     dspy = pytest.importorskip("dspy")
     model = dspy.LM("openai/gpt-5", api_base=f"{provider.url}/v1", api_key="test", cache=False, engine="litellm")
     with dspy.context(lm=model, adapter=dspy.JSONAdapter()):

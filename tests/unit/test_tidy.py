@@ -117,7 +117,8 @@ def test_every_pin_is_a_name_and_a_version() -> None:
 
 
 def test_the_newest_release_of_an_sdk_that_is_said_to_be_tested_is_the_pinned_one() -> None:
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    files = ("constraints-frameworks.txt", "constraints.txt")
+    lines = [line for name in files for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
     pins = dict(line.lower().replace("_", "-").split("==") for line in lines if not line.startswith("#"))
     for instrumentor in map(instrumentor_of, INSTRUMENTORS):
         if isinstance(instrumentor, Instrumentor):
