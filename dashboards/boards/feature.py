@@ -97,8 +97,9 @@ _CALLS: Final = (
     ),
     Panel(
         kind="bars",
-        title="Errors, retries, truncated answers",
-        says="Failed calls, calls that tried again, and answers cut off by their limit. A call may be in several.",
+        title="Errors, retries, unusable answers",
+        says="Failed calls, calls that tried again, and answers rejected or cut off by their limit. A call may be in "
+        "several.",
         sql="feature_errors",
         empty=_NO_CALLS,
         link=the_calls(),

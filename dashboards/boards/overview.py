@@ -142,8 +142,8 @@ _WHERE: Final = (
         kind="table",
         title="By feature",
         says="Limit state: today's spend against the day's limits. Cost and input tokens a call: the last seven whole "
-        "days, the change against the seven before. Retried: what retries, fallbacks and hedges cost in those days, "
-        "at published prices.",
+        "days, the change against the seven before. Wasted: what answers cost in those days that were rejected, failed "
+        "or cut off.",
         sql="features_table",
         empty=_NO_CALLS,
         link=TO_FEATURE,
@@ -184,9 +184,9 @@ _SHOULD: Final = (
     Panel(
         kind="stat",
         title="Saved and wasted yesterday",
-        says="Saved by caches: what cached input would have cost more uncached, less what writing it cost. Retried: "
-        "retries, fallbacks, hedges. Failed: calls that ended in an error and cost money. Truncated: answers cut off "
-        "by their limit. No call counts twice as waste.",
+        says="Saved by caches: what cached input would have cost more uncached, less what writing it cost. "
+        "Wasted: answers that the application rejected, calls that failed and cost money, answers cut off by their "
+        "limit; no call counts twice. Retried: what second attempts cost whose answer was used.",
         sql="saved_and_wasted",
         empty=_NO_CALLS,
         link=TO_SAVINGS,

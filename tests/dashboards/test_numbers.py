@@ -169,6 +169,41 @@ def this_month(by_day: dict[int, list[PricedCall]], today: int) -> list[PricedCa
     return [call for day in range((first - dt.date(1970, 1, 1)).days, today + 1) for call in by_day[day]]
 
 
+def wasted(calls: Iterable[PricedCall]) -> dict[str, list[PricedCall]]:
+    """Return the calls whose answers were of no use, each under one reason, and the second attempts that were."""
+    found = defaultdict(list)
+    for each in calls:
+        call = each.call
+        is_cut = call.finish_reason == "length"
+        again = "retried" if call.attempt_kind != "first" else ""
+        found[
+            "rejected" if call.rejected else "failed" if call.error_type else "truncated" if is_cut else again
+        ].append(each)
+    return found
+
+
+def test_waste_is_what_was_rejected_failed_or_cut_off_and_no_call_twice(
+    seeded: Store, until_ns: int, by_day: dict[int, list[PricedCall]], today: int
+) -> None:
+    [row] = answers(seeded, "overview", "Saved and wasted yesterday", until_ns)
+    of_yesterday = wasted(by_day[today - 1])
+    assert all(of_yesterday[reason] for reason in ("rejected", "failed", "truncated", "retried"))
+    assert any(each.call.rejected and each.call.finish_reason == "length" for each in of_yesterday["rejected"])
+    for reason in ("rejected", "failed", "truncated", "retried"):
+        assert row[f"{reason}_usd"] == pytest.approx(usd(of_yesterday[reason]), rel=1e-12)
+
+    week = wasted(call for day in range(today - 7, today) for call in by_day[day])
+    by_feature: dict[str, list[PricedCall]] = defaultdict(list)
+    for reason in ("rejected", "failed", "truncated"):
+        for call in week[reason]:
+            by_feature[call.call.attribution.feature or "(unattributed)"].append(call)
+    table = {row["feature"]: row["wasted_usd"] for row in answers(seeded, "overview", "By feature", until_ns)}
+    assert table == {feature: pytest.approx(usd(by_feature[feature]), rel=1e-12) for feature in table}
+    assert sum(table.values()) > 0
+    shape = answers(seeded, "savings", "Shape of calls", until_ns)
+    assert sum(row["wasted_usd"] for row in shape) == pytest.approx(sum(table.values()), rel=1e-9)
+
+
 def test_the_lines_of_the_showback_sum_to_the_cent(
     seeded: Store, until_ns: int, by_day: dict[int, list[PricedCall]], today: int
 ) -> None:

@@ -165,6 +165,7 @@ def _call(
         finish_reason="" if fails else "length" if is_cut else "stop",
         error_type="timeout" if fails else "",
         attempt_kind="retry" if repeated and nth else "first",
+        rejected="" if fails or bits % (2 if is_cut else _REJECTED_OF) else "json_parse",
     )
     status = PriceStatus.NO_USAGE if fails else PriceStatus.UNPRICED_MODEL if cost is None else PriceStatus.PRICED
     amount = None if cost is None or fails else PicoUSD(cost)
@@ -173,6 +174,10 @@ def _call(
         pricing=Pricing(status=status, list_cost=amount, effective_cost=amount, rate_table_version="0123456789ab"),
         received_at_ns=at_ns + product.delay_ns,
     )
+
+
+_REJECTED_OF: Final = 40
+"""The application rejects one of so many answers, and every second one that is cut off."""
 
 
 def altered(product: Product, **fields: object) -> Product:
