@@ -21,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from otel_llmcost import semconv
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.call import LLMCall, to_attributes
 from otel_llmcost.telemetry.otlp import encoded
@@ -62,6 +63,48 @@ def a_call(rng: Random | None = None, **said: Any) -> LLMCall:
 def request_of(calls: Iterable[LLMCall], service: str = "shop") -> bytes:
     """Return the request that tells of calls."""
     return encoded([(call, to_attributes(call)) for call in calls], {"service.name": service})
+
+
+def request_of_others(calls: Iterable[LLMCall], service: str = "shop") -> bytes:
+    """Return the request in which OpenLLMetry tells of calls."""
+    request = ExportTraceServiceRequest()
+    of_resource = request.resource_spans.add()
+    _put(of_resource.resource.attributes, {semconv.SERVICE_NAME: service})
+    of_scope = of_resource.scope_spans.add()
+    of_scope.scope.name = "opentelemetry.instrumentation.openai.v1"
+    for call in calls:
+        assert call.usage is not None
+        span = of_scope.spans.add(
+            trace_id=bytes.fromhex(call.trace_id),
+            span_id=bytes.fromhex(call.span_id),
+            parent_span_id=bytes.fromhex(call.parent_span_id),
+            name="openai.chat",
+            start_time_unix_nano=call.started_at_ns,
+            end_time_unix_nano=call.started_at_ns + call.duration_ns,
+        )
+        who = {name: getattr(call.attribution, name) for name in ("feature", "session_id")}
+        said = {
+            semconv.GEN_AI_OPERATION_NAME: "chat",
+            semconv.GEN_AI_PROVIDER_NAME: call.provider,
+            semconv.GEN_AI_REQUEST_MODEL: call.request_model,
+            semconv.GEN_AI_RESPONSE_MODEL: call.response_model,
+            semconv.GEN_AI_RESPONSE_ID: call.response_id,
+            semconv.USAGE_ATTRIBUTES["input_tokens"]: call.usage.input_tokens,
+            semconv.USAGE_ATTRIBUTES["output_tokens"]: call.usage.output_tokens,
+            "llm.usage.total_tokens": call.usage.input_tokens + call.usage.output_tokens,
+            **{semconv.ATTRIBUTION_ATTRIBUTES[name]: told for name, told in who.items() if told},
+        }
+        _put(span.attributes, said)
+    return request.SerializeToString()
+
+
+def _put(into: Any, said: Mapping[str, str | int]) -> None:
+    for key, told in said.items():
+        value = into.add(key=key).value
+        if isinstance(told, int):
+            value.int_value = told
+        else:
+            value.string_value = told
 
 
 def other_spans(count: int) -> bytes:

@@ -31,6 +31,8 @@ def main() -> int:
             "exact" if sent == stored else f"WRONG, {sum(sent[key] != stored.get(key) for key in sent)} groups differ"
         )
         sys.stdout.write(f"{name}: {len(sent)} groups, {verdict}\n")
+    read = outcome.by_column + outcome.one_by_one
+    sys.stdout.write(f"tellings of calls in all segments: {read}, {outcome.by_column} of them read by column\n")
     sys.stdout.write(f"sent   {outcome.sent.calls[('all',)]}\nstored {outcome.stored.calls[('all',)]}\n")
     sys.stdout.write(f"seed {plan.seed}, {time.monotonic() - began_s:.0f} s\n")
     return 0 if outcome.is_exact else 1

@@ -1,19 +1,23 @@
-"""The calls that the crash test sends, and what they add up to, worked out by whoever sends them."""
+"""The calls that the crash test sends, and what they add up to, worked out by whoever sends them.
+
+Half of the calls are told by us, a quarter by OpenLLMetry and a quarter by both, in spans that travel each for itself:
+such a call counts once, wherever and whenever its two tellings arrive.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.usage import Usage
-from tests.collector.telling import a_call
+from tests.collector.telling import a_call, request_of, request_of_others
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from random import Random
 
     from otel_llmcost.call import LLMCall
@@ -52,7 +56,7 @@ class Sum:
 
 
 def written_by(rng: Random, count: int) -> list[LLMCall]:
-    """Return calls over the last hours, of a few features and many sessions."""
+    """Return calls over the last hours, of a few features and many sessions; by their `dialect`, who tells of them."""
     now_ns = time.time_ns()
     return [
         a_call(
@@ -60,9 +64,33 @@ def written_by(rng: Random, count: int) -> list[LLMCall]:
             started_at_ns=now_ns - rng.randrange(3 * HOUR_NS),
             usage=Usage(input_tokens=rng.randrange(1, 5_000), output_tokens=rng.randrange(1, 1_000)),
             attribution=Attribution(feature=rng.choice(FEATURES), session_id=f"s{rng.randrange(SESSIONS)}"),
+            response_id=f"chatcmpl-{number}",
+            dialect="openllmetry" if number % 4 == 0 else "",
         )
-        for _ in range(count)
+        for number in range(count)
     ]
+
+
+def told_again(rng: Random, calls: Iterable[LLMCall]) -> list[LLMCall]:
+    """Return what OpenLLMetry tells of a quarter of the calls, all of them ours: a span of its own in each."""
+    return [
+        replace(
+            call,
+            span_id=rng.randbytes(8).hex(),
+            parent_span_id=call.span_id,
+            started_at_ns=call.started_at_ns + 1,
+            duration_ns=call.duration_ns - 2,
+            dialect="openllmetry",
+        )
+        for number, call in enumerate(calls)
+        if number % 4 == 1
+    ]
+
+
+def request_of_all(tellings: Sequence[LLMCall]) -> bytes:
+    """Return the request that tells of calls, each by whoever tells of it."""
+    ours, theirs = ([call for call in tellings if bool(call.dialect) is others] for others in (False, True))
+    return (request_of(ours) if ours else b"") + (request_of_others(theirs) if theirs else b"")
 
 
 Sums = dict[tuple[str, ...], Sum]

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from otel_llmcost.spool import Frame, SegmentWriter
+from otel_llmcost.drain import Read
+from otel_llmcost.pricing import Pricer, load_rate_table
+from otel_llmcost.spool import Frame, SegmentWriter, read_segment
 from otel_llmcost.store import connect
-from tests.collector.crash.book import OVERLAY, Book, said_by, told_by, written_by
+from otel_llmcost.store.calls import PricedCalls
+from tests.collector.crash.book import OVERLAY, Book, request_of_all, said_by, told_again, told_by, written_by
 from tests.collector.crash.sender import Sender, Target
 from tests.collector.process import Service
-from tests.collector.telling import request_of
 from tests.support.clickhouse import Server
 
 if TYPE_CHECKING:
@@ -67,11 +69,15 @@ class Outcome:
     Attributes:
         sent: By the sender's own sums.
         stored: By the ledger and its rollups.
+        by_column: How many tellings of calls the collectors' segments hold that are read by column.
+        one_by_one: How many others.
         log: What happened, a line each.
     """
 
     sent: Book
     stored: Book
+    by_column: int
+    one_by_one: int
     log: list[str] = field(default_factory=list)
 
     @property
@@ -123,6 +129,8 @@ def run(plan: Plan, place: Path, library: Path) -> Outcome:
     """Run the test in a directory, and return what came out."""
     rng = Random(plan.seed)
     calls = written_by(rng, plan.calls)
+    tellings = calls + told_again(rng, calls)
+    rng.shuffle(tellings)
     server = Server(place / "server", library)
     config = place / "llmcost.yaml"
     config.write_text(OVERLAY)
@@ -130,13 +138,13 @@ def run(plan: Plan, place: Path, library: Path) -> Outcome:
     collectors = [_collector(place / f"collector{n}", target, server, config) for n, target in enumerate(targets)]
     kills = plan.collector_kills + plan.server_kills
     stage = _Stage(
-        collectors, server, Sender(targets, plan.seed, pause_s=SENDERS * SECONDS_A_KILL * kills / plan.calls)
+        collectors, server, Sender(targets, plan.seed, pause_s=SENDERS * SECONDS_A_KILL * kills / len(tellings))
     )
     server.start()
     try:
         for collector in collectors:
             collector.start()
-        sent = _spooled(calls, rng, place)
+        sent = _spooled(tellings, rng, place)
         stage.sender.start(sent, SENDERS)
         _disturb(stage, plan, rng, len(sent))
         for number, collector in enumerate(collectors):
@@ -144,7 +152,7 @@ def run(plan: Plan, place: Path, library: Path) -> Outcome:
             stage.note(f"collector {number} stopped with {collector.end(signal.SIGTERM, within_s=DRAINED_S)}")
         with connect(server.dsn()) as store:
             store.derive()
-            return Outcome(told_by(calls), said_by(store), stage.log)
+            return Outcome(told_by(calls), said_by(store), *_ways(place), stage.log)
     finally:
         for collector in collectors:
             collector.__exit__()
@@ -177,9 +185,22 @@ def _spooled(calls: list[LLMCall], rng: Random, place: Path) -> list[LLMCall]:
     for number in range(2):
         writer = SegmentWriter(place / f"collector{number}" / "spool")
         for call in spooled[number::2]:
-            writer.append(Frame(time.time_ns(), request_of([call])))
+            writer.append(Frame(time.time_ns(), request_of_all([call])))
         writer.seal()
     return [call for call in calls if call.span_id not in only_spooled]
+
+
+def _ways(place: Path) -> tuple[int, int]:
+    """Return how many tellings are read by column and how many one by one, in the segments that were acknowledged.
+
+    Those are kept for a quarter of an hour. Each is read as the collector has read it, whole and by itself.
+    """
+    pricer, columns, singles = Pricer(load_rate_table()), 0, 0
+    for path in place.glob("collector*/wal/acknowledged/*.segment"):
+        rows = Read(path, read_segment(path).frames).priced(pricer)
+        by_column = sum(map(len, rows.batches)) if isinstance(rows, PricedCalls) else 0
+        columns, singles = columns + by_column, singles + len(rows) - by_column
+    return columns, singles
 
 
 def _collector(data_dir: Path, target: Target, server: Server, config: Path) -> Service:

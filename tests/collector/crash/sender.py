@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from tests.collector.telling import TRACES, request_of
+from tests.collector.crash.book import request_of_all
+from tests.collector.telling import TRACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -91,7 +92,7 @@ class Sender:
             return [self._waiting.popleft() for _ in range(count)]
 
     def _is_told(self, batch: Sequence[LLMCall], rng: Random, favourite: int, channel: grpc.Channel) -> bool:
-        body = request_of(batch)
+        body = request_of_all(batch)
         try:
             if rng.random() < 0.5:
                 channel.unary_unary(TRACES)(body, timeout=TIMEOUT_S)
