@@ -18,11 +18,12 @@ from otel_llmcost.dialects.once import Seen
 from otel_llmcost.money import ROW_LIMIT
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 from otel_llmcost.store import rows as _rows
+from otel_llmcost.store.engine import RowsRefusedError
 from otel_llmcost.store.rows import PricedCall
 from otel_llmcost.store.tombstones import Named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from otel_llmcost.dialects.batch import CallBatch
     from otel_llmcost.dialects.wire import Bytes, Flags, Ints
@@ -217,6 +218,20 @@ class PricedBatch(Sequence[PricedCall]):
             "is_retelling": pa.array(marks.astype(np.uint8)),
             "verdicts": pa.array(marks.astype(np.uint16)),
         }
+
+
+def table_of(batches: Iterable[PricedBatch]) -> pa.Table:
+    """Return the columns of all rows of several batches; what some of them leave out is null there.
+
+    Raises:
+        RowsRefusedError: They do not go into one table.
+    """
+    try:
+        tables = [batch.table() for batch in batches]
+        return pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+    except (ValueError, TypeError, ArithmeticError, LookupError, pa.ArrowException) as exc:
+        msg = f"calls cannot be written by column: {' '.join(str(exc).split())[:300]}"
+        raise RowsRefusedError(msg) from exc
 
 
 _OF_ROW: Final = frozenset(

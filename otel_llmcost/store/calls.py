@@ -58,6 +58,8 @@ class PricedCalls(Sequence[PricedCall]):
         """Return a row, or a list of them."""
         if isinstance(place, slice):
             return list(self)[place]
+        if place < 0:
+            place += len(self)
         for batch in self.batches:
             if 0 <= place < len(batch):
                 return batch[place]
@@ -109,6 +111,7 @@ def written_of(calls: PricedCalls) -> Written:
     """Return what settling has to know of calls."""
     written = Written.of(calls.singles)
     for batch in calls.batches:
+        written.received(int(batch.received_at_ns.min()), int(batch.received_at_ns.max()))
         written.hours.update(np.unique(batch.calls.started_at_ns // HOUR_NS).tolist())
         written.traces.update(batch.trace_ids())
         written.is_told_by_others |= bool(batch.have("dialect").any())

@@ -34,6 +34,12 @@ MAX_LISTED: Final = 2_000
 MAX_LISTS: Final = 16
 MAX_IDS: Final = MAX_LISTED * MAX_LISTS
 
+BY_ID_UP_TO: Final = 500
+"""Traces of a larger batch are not named to the store: it has the batch, and is told when that was received."""
+
+MAX_RECEIPT_NS: Final = 60_000_000_000
+"""Unless it was received over a longer time, in which many others may have been received as well."""
+
 LISTED_IDS: Final = f"arrayConcat({', '.join(f'{{ids_{number}:Array(String)}}' for number in range(MAX_LISTS))})"
 """The ids that `as_lists` gives to a statement."""
 
@@ -49,12 +55,12 @@ _CONTESTED: Final = """
 SELECT trace_id
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
-    AND trace_id IN (SELECT arrayJoin({ids}))
+    AND trace_id IN ({told})
     AND correction_id = ''
 GROUP BY trace_id
 HAVING max(is_retelling) > 0
     OR (max(dialect) != '' AND min(span_id) != max(span_id))
-""".replace("{ids}", LISTED_IDS)
+"""
 """Traces of several tellings. A telling that is alone in its trace, and was never judged, needs no second look."""
 
 _SAME_ANSWER: Final = """
@@ -72,9 +78,9 @@ _TOLD_LATER: Final = """
 SELECT DISTINCT trace_id
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
-    AND trace_id IN (SELECT arrayJoin({ids}))
+    AND trace_id IN ({told})
     AND dialect = ''
-""".replace("{ids}", LISTED_IDS)
+"""
 
 _TELLING: Final = """
 SELECT
@@ -125,6 +131,30 @@ _TOLD_IN: Final = _rendered(_TELLING + _IN_TRACES + _LATEST)
 _TOLD_BY_ALL: Final = _rendered(_SAME_ANSWER)
 _TOLD_BY_OTHERS: Final = _rendered(_SAME_ANSWER, "dialect != ''")
 _TOLD_ELSEWHERE: Final = _rendered(_SAME_ANSWER, f"dialect IN {sorted(TELL_ELSEWHERE)}")
+_CONTESTED_IN_LIST, _TOLD_LATER_IN_LIST = (
+    sql.replace("{told}", f"SELECT arrayJoin({LISTED_IDS})") for sql in (_CONTESTED, _TOLD_LATER)
+)
+
+# The same of a batch that is told by when it was received. A row of it that is not there any more was told before, by
+# one that is; others that were received meanwhile are looked at as well, which does no harm.
+_BATCH: Final = """
+    FROM llm_calls_log AS batch
+    WHERE toStartOfHour(batch.started_at) IN {batch_hours:Array(DateTime('UTC'))}
+        AND batch.received_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
+        AND batch.received_at <= fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
+        AND batch.correction_id = ''
+"""
+_ANSWER: Final = "if(batch.response_id = '', batch.provider_request_id, batch.response_id)"
+_ANSWERED_IN: Final = f"lower(hex(substring(SHA256(concat(toString(batch.provider), '\\0', {_ANSWER})), 1, 16)))"
+"""The trace of `call.ids_of_answer`."""
+
+_CONTESTED_IN_BATCH: Final = _CONTESTED.replace("{told}", f"SELECT batch.trace_id {_BATCH}")
+_ANY_ELSEWHERE: Final = (
+    _OTHERS_TOLD.replace("dialect != ''", f"dialect IN {sorted(TELL_ELSEWHERE)}"),
+    _TOLD_LATER.replace("{told}", f"SELECT {_ANSWERED_IN} {_BATCH} AND batch.dialect != '' AND {_ANSWER} != ''"),
+    f"SELECT 1 {_BATCH} AND batch.dialect = '' AND batch.trace_id = {_ANSWERED_IN} LIMIT 1",
+)
+"""Whether `_told_elsewhere` can find anything: mostly nobody tells in another trace, and that ends it."""
 
 _PASS_VERDICT: Final = """
 INSERT INTO llm_calls_log
@@ -224,12 +254,15 @@ class Written:
     Attributes:
         hours: In which its calls started, counted from the Unix epoch.
         traces: Their traces.
+        since_ns: Their first receipt, until_ns the last, in Unix nanoseconds.
         is_told_by_others: Whether anybody but ourselves told of one.
         told: What returns those that are told with the provider's id; mostly nobody asks, since nobody else told.
     """
 
     hours: set[int] = field(default_factory=set)
     traces: set[str] = field(default_factory=set)
+    since_ns: int = 2**63 - 1
+    until_ns: int = 0
     is_told_by_others: bool = False
     told: list[Callable[[], Iterable[Answer]]] = field(default_factory=list)
 
@@ -241,12 +274,22 @@ class Written:
         """Return the traces that have an answer in common of which others tell in one of them."""
         return _linked(self.answers())
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether its traces are named to the store, and not when it was received."""
+        return len(self.traces) <= BY_ID_UP_TO or self.until_ns - self.since_ns > MAX_RECEIPT_NS
+
+    def received(self, first_ns: int, last_ns: int) -> None:
+        """Note when some of it was received."""
+        self.since_ns, self.until_ns = min(self.since_ns, first_ns), max(self.until_ns, last_ns)
+
     @classmethod
     def of(cls, batch: Sequence[PricedCall]) -> Self:
         """Return it for rows."""
         written = cls(told=[partial(_answers_in, batch)])
         for row in batch:
             call = row.call
+            written.received(row.received_at_ns, row.received_at_ns)
             written.hours.add(call.started_at_ns // HOUR_NS)
             written.traces.add(call.trace_id)
             written.is_told_by_others |= bool(call.dialect)
@@ -269,9 +312,13 @@ def settle(engine: Engine, written: Written) -> None:
     hours = written.hours
     if not written.is_told_by_others and not _others_told(engine, hours):
         return
-    far = _around(hours, 2 * REACH_HOURS)
-    traces = _found(engine, _CONTESTED, far, written.traces)
-    traces |= _told_elsewhere(engine, _around(hours, REACH_HOURS), written.answers())
+    near, far = _around(hours, REACH_HOURS), _around(hours, 2 * REACH_HOURS)
+    if written.is_listed:
+        traces = _found(engine, _CONTESTED_IN_LIST, far, written.traces)
+    else:
+        traces = _found_in_batch(engine, _CONTESTED_IN_BATCH, far, written)
+    if written.is_listed or any(_found_in_batch(engine, sql, near, written) for sql in _ANY_ELSEWHERE):
+        traces |= _told_elsewhere(engine, near, written.answers())
     listed = sorted(traces)
     for start in range(0, len(listed), MAX_IDS):
         _settle(engine, hours, listed[start : start + MAX_IDS])
@@ -389,7 +436,7 @@ def _told_elsewhere(engine: Engine, hours: set[int], answers: Sequence[Answer]) 
     found.update(_answers(engine, _TOLD_BY_OTHERS, hours, later))
     found.update(_answers(engine, _TOLD_ELSEWHERE, hours, {each.call_id for each in answers} - told_elsewhere))
     traces = _linked(found)
-    for trace_id in _found(engine, _TOLD_LATER, hours, told_in):
+    for trace_id in _found(engine, _TOLD_LATER_IN_LIST, hours, told_in):
         traces |= {trace_id, *told_in[trace_id]}
     return traces
 
@@ -421,6 +468,12 @@ def _found(engine: Engine, sql: str, hours: set[int], ids: Iterable[str]) -> set
         asked = {"hours": _times(hours), **as_lists(listed[start : start + MAX_IDS])}
         found.update(text for (text,) in engine.query(sql, asked).result_rows)
     return found
+
+
+def _found_in_batch(engine: Engine, sql: str, hours: set[int], written: Written) -> set[str]:
+    """Return what a query for single values finds by when a batch was received."""
+    received = {"since_ns": written.since_ns, "until_ns": written.until_ns, "batch_hours": _times(written.hours)}
+    return {each for (each,) in engine.query(sql, {"hours": _times(hours), **received}).result_rows}
 
 
 def seen_in(row: PricedCall) -> Seen:

@@ -6,6 +6,7 @@ Of several tellings of one call, one counts when `write` returns.
 from __future__ import annotations
 
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.store import rows as _rows
@@ -61,6 +62,7 @@ def _write_columns(
     engine: Engine, calls: PricedCalls, *, now_ns: int, since_ns: Mapping[str, int]
 ) -> tuple[int, list[Refused]]:
     """Write calls of which some are by column; those are one insert."""
+    from otel_llmcost.store.batches import table_of
     from otel_llmcost.store.calls import PricedCalls, judged, written_of
 
     singles, batches, gone = list(calls.singles), list(calls.batches), tombstones.Erased.known(engine)
@@ -73,16 +75,13 @@ def _write_columns(
     every = PricedCalls(batches, accepted)
     told = written_of(every)
     every = judged(every, told)
-    written = 0
-    for batch in every.batches:
-        try:
-            engine.insert_arrow("llm_calls_log", batch.table(), _SETTINGS)
-        except RowsRefusedError:
-            count, aside = _insert(engine, batch)
-            refused += aside
-        else:
-            count = len(batch)
-        written += count
+    written = sum(map(len, every.batches))
+    try:
+        if every.batches:
+            engine.insert_arrow("llm_calls_log", table_of(every.batches), _SETTINGS)
+    except RowsRefusedError:
+        written, aside = _insert(engine, list(chain(*every.batches)))
+        refused += aside
     for start in range(0, len(every.singles), MAX_BATCH):
         count, aside = _insert(engine, every.singles[start : start + MAX_BATCH])
         written += count

@@ -178,14 +178,15 @@ def _places_of_ids(body: bytes) -> npt.NDArray[np.int64]:
 
 
 def hold(spans: int) -> dict[str, Any]:
-    """Return the memory of a collector in MiB, at every tenth of many LLM spans and at most, and how fast they went."""
+    """Return the memory of a collector in MiB, every minute, at every tenth and at most, and how fast all went."""
     renewed = Renewed(requests(random.Random(2), 50 * REQUEST_SPANS, llm_share=1.0))
     with _servers() as (place, server):
         dsn = server.dsn()
         with Service(place / "data", {"LLMCOST_DSN": dsn}) as service, connect(dsn) as store:
             assert service.process is not None
             pid, held, stop, most = service.process.pid, list[int](), threading.Event(), [0]
-            watching = threading.Thread(target=_watch, args=(pid, most, stop))
+            by_minute: list[int] = []
+            watching = threading.Thread(target=_watch, args=(pid, most, stop, by_minute))
             watching.start()
             began_s, before = time.monotonic(), [_cpu_s(each) for each in (pid, server.pid)]
             with grpc.insecure_channel(f"127.0.0.1:{service.grpc}", [("grpc.max_send_message_length", -1)]) as channel:
@@ -206,6 +207,7 @@ def hold(spans: int) -> dict[str, Any]:
     return {
         "spans": spans,
         "mib_at_tenths": held,
+        "mib_by_minute": by_minute,
         "max_rss_mib": most[0],
         "stored_spans_a_s": round(spans / took_s),
         "cpu_us_a_span": round(own + of_server, 1),
@@ -314,9 +316,13 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _watch(pid: int, memory: list[int], stop: threading.Event) -> None:
+def _watch(pid: int, memory: list[int], stop: threading.Event, by_minute: list[int] | None = None) -> None:
+    next_s = time.monotonic()
     while not stop.wait(0.2):
         memory[0] = max(memory[0], _rss_mib(pid))
+        if by_minute is not None and time.monotonic() >= next_s:
+            by_minute.append(_rss_mib(pid))
+            next_s += 60
 
 
 def _rss_mib(pid: int) -> int:
@@ -340,10 +346,10 @@ def table(found: dict[str, Any]) -> list[str]:
 
 def held_lines(found: dict[str, Any]) -> list[str]:
     """Return what `hold` found as lines."""
-    at_tenths = " ".join(map(str, found["mib_at_tenths"]))
+    at_tenths, by_minute = (" ".join(map(str, found[name])) for name in ("mib_at_tenths", "mib_by_minute"))
     speed = f"{found['stored_spans_a_s']:,} stored a second"
     cpu = f"{found['cpu_us_a_span']} CPU µs a span of which the server {found['of_the_server']}"
     return [
         f"\nThe collector over {found['spans']:,} LLM spans: {speed}, {cpu}",
-        f"  MiB at each tenth: {at_tenths}; at most {found['max_rss_mib']}",
+        f"  MiB at each tenth: {at_tenths}; each minute: {by_minute}; at most {found['max_rss_mib']}",
     ]

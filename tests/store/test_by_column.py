@@ -58,6 +58,25 @@ def test_the_rows_are_the_same_to_the_last_column(store: Store) -> None:
     assert told == store.query(EVERYTHING)
 
 
+def test_batches_of_which_each_says_something_else_are_one_insert(store: Store) -> None:
+    """In none of them everything is told that is told in another one, and the same words have other numbers."""
+    several = [
+        calls(4, attribution=Attribution(feature="a", session_id="s"), time_to_first_token_ns=7),
+        calls(4, attribution=Attribution(feature="b", tenant="t", tags=(("plan", "gold"),)), is_stream=True),
+        calls(4, attribution=Attribution(), request_model="nobodys", response_model="nobodys", max_output_tokens=5),
+    ]
+    parts = [by_column([request_of(each)]) for each in several]
+    assert store.write(PricedCalls.joined(parts)) == 12
+    parts_in_store = "SELECT uniqExact(_part) FROM llm_calls_log WHERE NOT ignore(trace_id)"
+    assert store.query(parts_in_store).rows == ((1,),)
+    told = store.query(EVERYTHING)
+    store._engine.command("TRUNCATE TABLE llm_calls_log")
+    assert store.write([row for part in parts for row in part]) == 12
+    assert told == store.query(EVERYTHING)
+    assert [row.call.trace_id for row in PricedCalls.joined(parts)[-1:]] == [several[-1][-1].trace_id]
+    assert PricedCalls.joined(parts)[-12].call.trace_id == several[0][0].trace_id
+
+
 def test_a_batch_reads_as_its_rows() -> None:
     bodies = requests(random.Random(4), 60, llm_share=1.0)
     key: Callable[[PricedCall], str] = lambda row: row.call.trace_id

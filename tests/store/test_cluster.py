@@ -19,7 +19,7 @@ from otel_llmcost.reports.window import Window
 from otel_llmcost.store import Store, cluster, connect, derive, migrate
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, many_calls, said_by, truth_of
 from tests.store.test_catalogue import catalogue
-from tests.store.test_once import nested, span_ids, spans_in, telling, traffic
+from tests.store.test_once import name_no_traces, nested, span_ids, spans_in, telling, traffic
 from tests.store.test_reprice import NEW, call, total
 from tests.store.test_verify import WINDOW
 from tests.support import clickhouse
@@ -141,8 +141,13 @@ def test_calls_written_to_either_server_and_sent_again_to_the_other_count_once(p
     assert all(pair.counts("spend_hourly"))
 
 
-def test_tellings_of_one_call_are_settled_over_both_shards(pair: Pair) -> None:
+@pytest.mark.parametrize("is_named", [True, False])
+def test_tellings_of_one_call_are_settled_over_both_shards(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch, *, is_named: bool
+) -> None:
     """The tellings of a trace share a shard. A background response and what others tell of it may not."""
+    if not is_named:
+        name_no_traces(monkeypatch)
     told, count = traffic(80, seed=72)
     random.Random(72).shuffle(told)
     for start in range(0, len(told), 40):

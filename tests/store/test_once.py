@@ -70,6 +70,12 @@ def span_ids(rows: list[PricedCall]) -> list[str]:
     return sorted(row.call.span_id for row in rows)
 
 
+def name_no_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the store look for the traces of a batch by when it was received, as it does for a large one."""
+    monkeypatch.setattr(settle, "BY_ID_UP_TO", 0)
+    monkeypatch.setattr(settle, "MAX_RECEIPT_NS", 2**63)
+
+
 def test_every_order_of_arrival_ends_with_our_telling(store: Store) -> None:
     """24 orders, each in a trace of its own, each telling in a batch of its own, over the end of an hour."""
     expected = []
@@ -84,8 +90,12 @@ def test_every_order_of_arrival_ends_with_our_telling(store: Store) -> None:
     assert said_by(store) == truth_of(expected)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_batching_ends_with_the_same_calls(store: Store, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "is_named"), [(1, True), (2, False), (3, False)])
+def test_every_batching_ends_with_the_same_calls(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, seed: int, is_named: bool
+) -> None:
+    if not is_named:
+        name_no_traces(monkeypatch)
     told, count = traffic(150, seed)
     rng = random.Random(seed)
     rng.shuffle(told)
@@ -98,9 +108,14 @@ def test_every_batching_ends_with_the_same_calls(store: Store, seed: int) -> Non
     assert said_by(store) == truth_of(count)
 
 
-def test_three_writers_at_once_agree(migrated_dsn: str, store: Store) -> None:
+@pytest.mark.parametrize("is_named", [True, False])
+def test_three_writers_at_once_agree(
+    migrated_dsn: str, store: Store, monkeypatch: pytest.MonkeyPatch, *, is_named: bool
+) -> None:
     """Each writes everything, a fifth of it twice, in an order and batches of its own, one under other rules."""
-    told, count = traffic(250, seed=31)
+    if not is_named:
+        name_no_traces(monkeypatch)
+    told, count = traffic(120, seed=31)
     writers = Writers(migrated_dsn, told, largest=60)
     writers.start()
     writers.join()
@@ -177,11 +192,16 @@ def test_tellings_of_an_hour_written_before_the_last_release_are_found(dsn: str)
         assert spans_in(store) == [ours.call.span_id]
 
 
-@pytest.mark.parametrize("batches", [[[0, 1]], [[0], [1]], [[1], [0]]])
+@pytest.mark.parametrize(
+    ("batches", "is_named"),
+    [([[0, 1]], True), ([[0], [1]], True), ([[1], [0]], True), ([[0], [1]], False), ([[1], [0]], False)],
+)
 def test_a_background_response_that_another_library_tells_too_counts_once(
-    store: Store, batches: list[list[int]]
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, batches: list[list[int]], is_named: bool
 ) -> None:
     """We tell of it in a trace of its own: of sha256("openai\\0resp_1") the first 32 digits, and the next 16."""
+    if not is_named:
+        name_no_traces(monkeypatch)
     ours = telling(
         1,
         "",
@@ -201,11 +221,16 @@ def test_a_background_response_that_another_library_tells_too_counts_once(
     assert said_by(store) == truth_of([ours, another])
 
 
-def test_calls_of_a_run_that_langsmith_tells_in_another_trace_count_once(store: Store) -> None:
+@pytest.mark.parametrize("is_named", [True, False])
+def test_calls_of_a_run_that_langsmith_tells_in_another_trace_count_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, *, is_named: bool
+) -> None:
     """Its runs of an agent are told in the application's trace; our calls within are in a trace of the run's own.
 
     Whichever of them is written alone, what was decided of the others stays.
     """
+    if not is_named:
+        name_no_traces(monkeypatch)
     expected = []
     for trace, order in enumerate([(0, 1, 2, 3), (3, 2, 1, 0), (1, 2, 3, 0), (2, 3, 0, 1)]):
         numbers = 10 * trace + 1, 10 * trace + 2
