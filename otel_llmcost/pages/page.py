@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from otel_llmcost.pages.asking import Answered
     from otel_llmcost.pages.boards import Variable
 
-_SCRIPTS: Final = ("uPlot.iife.min.js", "page.js")
+_SCRIPTS: Final = ("uPlot.iife.min.js", "numbers.js", "page.js")
 _STYLES: Final = ("uPlot.min.css", "page.css")
 
 RANGES: Final = {

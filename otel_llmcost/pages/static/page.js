@@ -2,7 +2,6 @@
 // several at a time, sort tables. All text goes in as text, never as HTML: names come from those who call.
 "use strict";
 (() => {
-  const MINUS = "\u2212", THIN = "\u202f";
   const COLORS = ["blue", "orange", "green", "red", "purple", "cyan", "pink", "brown", "sky", "olive"];
 
   const make = (tag, attributes = {}, ...children) => {
@@ -23,31 +22,7 @@
   const faded = (rgb, share) => rgb.replace(/^rgba?\(([^)/]+?)(,[^,]+)?\)$/, (_, parts) =>
     `rgba(${parts.split(",").slice(0, 3).join(",")}, ${share})`);
 
-  // --- numbers, as numbers.py writes them ---
-
-  const figures = (value, least) => Math.max(least, value && value < 1 ? 2 - Math.floor(Math.log10(value)) : least);
-  const plain = (value, decimals) =>
-    value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
-  const SIZES = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "K"]];
-  const DURATIONS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"]];
-  const written = (value, unit, short) => {
-    if (value == null) return "–";
-    const size = Math.abs(value), sign = value < 0 ? MINUS : "";
-    const trim = (number) => String(parseFloat(number.toPrecision(3)));
-    if (unit === "percentunit") return `${sign}${short ? trim(size * 100) : plain(size * 100, 1)}${THIN}%`;
-    if (unit === "s" || unit === "ns") {
-      const seconds = unit === "ns" ? size / 1e9 : size;
-      const [by, name] = DURATIONS.find(([least]) => seconds >= least) || (seconds ? DURATIONS[4] : [1, "s"]);
-      return `${sign}${trim(seconds / by)}${THIN}${name}`;
-    }
-    const money = unit === "currencyUSD" ? "$" : "";
-    if (short || (!money && size >= 1e6)) {
-      const [by, name] = SIZES.find(([least]) => size >= least) || [1, ""];
-      return `${sign}${money}${trim(size / by)}${name}`;
-    }
-    if (money) return `${sign}$${plain(size, figures(size, 2))}`;
-    return sign + plain(size, Number.isInteger(size) || size >= 100 ? 0 : 2);
-  };
+  // --- times ---
 
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
   const two = (number) => String(number).padStart(2, "0");
@@ -134,7 +109,7 @@
             grid: { stroke: () => color("line"), width: 1 },
             space: 36,
             size: (self, texts) => 14 + Math.max(24, ...(texts || []).map((text) => text.length * 7)),
-            values: (_, splits) => splits.map((value) => written(value, unit, true)),
+            values: (_, splits) => splits.map((value) => numbers.tick(value, unit)),
           },
         ],
         series: [{}, ...order.map((place) => this.drawn(place))],
@@ -203,10 +178,12 @@
       const rows = this.shown.map((place) => ({ place, value: this.data.series[place].values[idx] }))
         .filter(({ value }) => value != null && !(this.isStacked && value === 0));
       const { unit, step } = this.data;
-      const lines = rows.map(({ place, value }) => this.line(this.colors[place], this.data.series[place].name, value));
+      const sum = rows.reduce((total, { value }) => total + value, 0);
+      const written = numbers.together([...rows.map(({ value }) => value), ...(this.isStacked ? [sum] : [])], unit);
+      const lines = rows.map(({ place, value }) =>
+        this.line(this.colors[place], this.data.series[place].name, written(value)));
       if (this.isStacked && lines.length > 1) {
-        lines.push(make("div", { class: "sum" }, make("span", {}, "Total"),
-          make("b", {}, written(rows.reduce((sum, { value }) => sum + value, 0), unit))));
+        lines.push(make("div", { class: "sum" }, make("span", {}, "Total"), make("b", {}, written(sum))));
       }
       const near = this.events.filter((event) => Math.abs(self.valToPos(event.at, "x") - left) < 8).slice(0, 6);
       const told = near.map((event) => {
@@ -220,22 +197,21 @@
       this.tooltip.style.right = isRight ? `${self.over.clientWidth - left + 14}px` : "auto";
     }
 
-    line(paint, name, value) {
+    line(paint, name, text) {
       const mark = make("i", { class: "mark" });
       mark.style.background = `var(--${paint})`;
-      return make("div", {}, mark, make("span", {}, name), make("b", {}, written(value, this.data.unit)));
+      return make("div", {}, mark, make("span", {}, name), make("b", {}, text));
     }
 
     legend() {
       const list = this.figure.querySelector(".legend");
+      const sums = this.data.series.map(({ values }) => values.reduce((total, value) => total + (value || 0), 0));
+      const written = numbers.together(sums, this.data.unit);
       this.data.series.forEach((series, place) => {
         const mark = make("i", { class: "mark" });
         mark.style.background = `var(--${this.colors[place]})`;
         const button = make("button", { type: "button", "aria-pressed": "true" }, mark, make("span", {}, series.name));
-        if (this.isStacked) {
-          const sum = series.values.reduce((total, value) => total + (value || 0), 0);
-          button.append(make("b", {}, written(sum, this.data.unit)));
-        }
+        if (this.isStacked) button.append(make("b", {}, written(sums[place])));
         button.addEventListener("click", () => {
           this.hidden.has(place) ? this.hidden.delete(place) : this.hidden.add(place);
           button.setAttribute("aria-pressed", String(!this.hidden.has(place)));
@@ -252,13 +228,14 @@
         const place = details.querySelector(".scroll");
         if (!details.open || place.firstChild) return;
         const { times, series, unit, step } = this.data;
+        const written = series.map(({ values }) => numbers.together(values, unit));
         const heads = ["Time (UTC)", ...series.map(({ name }) => name)];
         const table = make("table", {},
           make("thead", {}, make("tr", {}, ...heads.map((head, nth) =>
             make("th", { scope: "col", class: nth ? "number" : "" }, head)))),
           make("tbody", {}, ...times.map((at, row) => make("tr", {},
             make("th", { scope: "row" }, moment(at, step)),
-            ...series.map(({ values }) => make("td", { class: "number" }, written(values[row], unit)))))));
+            ...series.map(({ values }, nth) => make("td", { class: "number" }, written[nth](values[row])))))));
         place.append(table);
       });
     }

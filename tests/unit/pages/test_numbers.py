@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +17,32 @@ MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 
 
+HERE = Path(__file__).parent
+CASES = json.loads((HERE / "numbers.json").read_text(encoding="utf-8"))
+"""What stands in tables is written here, what stands beside charts in the browser: numbers, their unit, their texts."""
+
+
 def column(values: list[float | None], unit: str, **how: bool) -> list[str]:
     return [scale_of(values, unit, **how).text(value) for value in values]
+
+
+def test_a_table_writes_numbers_as_the_shared_cases_say() -> None:
+    for case in CASES:
+        assert column(case["values"], case["unit"]) == case["texts"]
+
+
+def test_a_chart_writes_numbers_as_the_shared_cases_say() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("no node on the PATH")
+    script = (HERE.parents[2] / "otel_llmcost" / "pages" / "static" / "numbers.js").read_text(encoding="utf-8")
+    asked = (
+        f"{script}\nconst cases = {json.dumps(CASES)};\n"
+        "console.log(JSON.stringify(cases.map((each) => each.values.map(numbers.together(each.values, each.unit)))))"
+    )
+    done = subprocess.run([node], input=asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [case["texts"] for case in CASES]
 
 
 def test_money_shows_cents_and_more_where_it_is_small() -> None:
