@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from otel_llmcost.store import PricedCall, Store, connect
 from tests.support import clickhouse, months
 from tests.support.catalogue import fill_catalogue
+from tests.support.stores import copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,21 +55,32 @@ def calls(until_ns: int) -> list[PricedCall]:
     return list(months.month(until_ns=until_ns, days=36, seed=7, products=(*months.SHOP, fresh), change=change))
 
 
-@pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
-def seeded(
-    request: pytest.FixtureRequest, calls: list[PricedCall], until_ns: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Store]:
-    """The calls in a store of each kind, for one module: a process has one embedded store open at a time."""
-    if request.param == "chdb":
-        dsn = f"chdb://{tmp_path_factory.mktemp('boards')}/store"
-    else:
-        running: clickhouse.Server = request.getfixturevalue("server")
-        dsn = running.dsn(f"boards_{uuid.uuid4().hex}")
+@pytest.fixture(scope="session")
+def seeded_files(calls: list[PricedCall], until_ns: int, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The calls in an embedded store."""
+    return copied(tmp_path_factory, "boards", lambda dsn: fill(dsn, calls, until_ns))
+
+
+@pytest.fixture(scope="session")
+def seeded_database(calls: list[PricedCall], until_ns: int, server: clickhouse.Server) -> str:
+    """The calls in a server."""
+    fill(server.dsn("boards"), calls, until_ns)
+    return server.dsn("boards")
+
+
+def fill(dsn: str, calls: list[PricedCall], until_ns: int) -> None:
     with connect(dsn, clock_ns=lambda: until_ns) as store:
         store.migrate()
         fill_catalogue(store, until_ns)
         store.write(calls)
         store.derive()
+
+
+@pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+def seeded(request: pytest.FixtureRequest, until_ns: int) -> Iterator[Store]:
+    """The calls in a store of each kind, for modules that only read; a process opens one embedded store at a time."""
+    dsn: str = request.getfixturevalue("seeded_files" if request.param == "chdb" else "seeded_database")
+    with connect(dsn, clock_ns=lambda: until_ns) as store:
         yield store
 
 

@@ -16,6 +16,7 @@ from otel_llmcost.reports.alerts.told import event_of, to_tell, told_before
 from otel_llmcost.store import Store, connect
 from tests.support.inboxes import PAGERDUTY_KEY, SLACK_PATH, Web, as_all, web
 from tests.support.months import HOUR_NS, SHOP, Product, altered, month
+from tests.support.stores import migrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,15 +27,14 @@ REPEAT_NS = 4 * HOUR_NS
 
 
 @pytest.fixture
-def dsn(tmp_path: Path) -> str:
+def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store in which search has been called, half an hour ago, with a model that has no price."""
-    dsn, until_ns = f"chdb://{tmp_path}/store", time.time_ns() - MINUTE_NS
+    dsn, until_ns = migrated(tmp_path_factory), time.time_ns() - MINUTE_NS
 
     def only_search(product: Product, _start_ns: int) -> Product:
         return altered(product, a_day=480 if product.name == "search" else 0, is_priced=False, error_share=0)
 
     with connect(dsn) as store:
-        store.migrate()
         store.write(list(month(until_ns=until_ns, days=1, seed=3, products=SHOP, change=only_search)))
         store.derive()
     return dsn
@@ -164,10 +164,7 @@ def test_a_message_says_all_of_it() -> None:
 
 @pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    if request.param == "chdb":
-        dsn = f"chdb://{tmp_path_factory.mktemp('told')}/store"
-    else:
-        dsn = request.getfixturevalue("server").dsn("told")
+    dsn = migrated(tmp_path_factory) if request.param == "chdb" else request.getfixturevalue("server").dsn("told")
     with connect(dsn) as store:
         store.migrate()
         yield store

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
-__all__ = ["RULES", "Rule", "sql_of"]
+__all__ = ["RULES", "Rule", "bare_sql_of", "sql_of"]
 
 _INCLUDE: Final = re.compile(r"^([ ]*)\{include:(\w+)\}$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"^--.*\n", re.MULTILINE)
@@ -251,6 +251,11 @@ def sql_of(rule: Rule) -> str:
         whose, of = _WHOSE[rule.scope]
         text = text.replace("{pace}", _text_of("pace").replace("{whose}", whose).replace("{of}", of))
     return _included(text.replace("{pace}\n", ""))
+
+
+def bare_sql_of(rule: Rule) -> str:
+    """Return the SQL that finds what is wrong, without whose it is, what changed and what it comes to by midnight."""
+    return _included(_text_of(rule.name))
 
 
 def _included(text: str) -> str:

@@ -1,5 +1,6 @@
--- Answers that are cut off by their limit or rejected by the application: a fifth of the last two hours' calls, ten bad
--- calls at least, three times the share of the last seven days, and 0.25 USD.
+-- Answers that are cut off by their limit or rejected by the application: a fifth of the last two hours' calls, five bad
+-- calls at least, three times the share of the last seven days, and 0.25 USD. Where one of a hundred is bad, five of 25
+-- are so by chance once in 200,000 looks.
 SELECT
     n.feature AS feature,
     '' AS environment,
@@ -48,7 +49,7 @@ LEFT JOIN
         AND c.correction_id = ''
     GROUP BY feature
 ) AS o ON o.feature = n.feature
-WHERE n.bad >= 10
+WHERE n.bad >= 5
     AND n.share >= 0.2
     AND n.share >= 3 * ifNull(o.share, 0)
     AND n.usd >= 0.25

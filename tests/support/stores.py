@@ -1,0 +1,45 @@
+"""Embedded stores that are filled once in a run of the tests, by whichever worker comes first, and copied for others.
+
+Migrating takes longer than most tests, and a month of calls longer than most modules.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from otel_llmcost.store import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+
+def copied(factory: pytest.TempPathFactory, name: str, fill: Callable[[str], None]) -> str:
+    """Return the DSN of a copy, of its own for each who asks, of the store that `fill` filled once, under its name."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    place, part = root / f"shared-{name}", root / f"shared-{name}.part"
+    with (root / f"shared-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            shutil.rmtree(part, ignore_errors=True)
+            fill(f"chdb://{part}/store")
+            part.rename(place)
+    target = factory.mktemp(name) / "store"
+    shutil.copytree(place / "store", target, symlinks=True)
+    return f"chdb://{target}"
+
+
+def migrated(factory: pytest.TempPathFactory) -> str:
+    """Return the DSN of a migrated store without calls."""
+    return copied(factory, "migrated", _migrate)
+
+
+def _migrate(dsn: str) -> None:
+    with connect(dsn) as store:
+        store.migrate()
