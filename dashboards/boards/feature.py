@@ -147,7 +147,7 @@ _WHAT_CHANGED: Final = (
         empty=_NO_CALLS,
         link=TO_TRUST,
         cells={"call_site": the_calls(call_site="call_site")},
-        width=12,
+        width=8,
     ),
     Panel(
         kind="table",
@@ -158,7 +158,7 @@ _WHAT_CHANGED: Final = (
         empty=_NO_CALLS,
         link=the_calls(),
         cells={"trace_id": the_calls(trace_id="trace_id")},
-        width=12,
+        width=16,
     ),
 )
 

@@ -43,7 +43,7 @@ _USER_ACTIONS: Final = (
         link=TO_FEATURE,
         unit="short",
         interval="1d",
-        width=12,
+        width=9,
     ),
     Panel(
         kind="table",
@@ -54,7 +54,7 @@ _USER_ACTIONS: Final = (
         empty="No user action looks like a loop.",
         link=TO_FEATURE,
         cells={"feature": the_feature(), "request_id": the_calls(request_id="request_id")},
-        width=12,
+        width=15,
     ),
 )
 
@@ -67,7 +67,7 @@ _DEAREST: Final = (
         empty="No sessions: wrap conversations in `session(...)`.",
         link=TO_CUSTOMERS,
         cells={"feature": the_feature(), "session_id": the_calls(session_id="session_id")},
-        width=12,
+        width=15,
     ),
     Panel(
         kind="table",
@@ -78,7 +78,7 @@ _DEAREST: Final = (
         empty=_NO_CALLS,
         link=TO_FEATURE,
         cells={"feature": the_feature()},
-        width=12,
+        width=9,
     ),
 )
 
