@@ -125,7 +125,7 @@ def counts_of(telling: Telling) -> Counts:
     """Return the counts that a span tells in the conventions' words."""
     told = {name: telling.count(*names) for name, names in COUNTS.items()}
     main = {name: told.pop(name) for name in _MAIN}
-    counts = Counts(**main, more={name: count for name, count in told.items() if count})
+    counts = Counts(**main, more={name: count for name, count in told.items() if count is not None})
     _add_details(telling, counts)
     return counts
 
