@@ -38,8 +38,6 @@ def run(operation: str, store: Store, place: Path) -> None:
     else:
         parts = partial(exports.parts_of_export, place / "spend.csv", exports.of_litellm)
         backfill(store, parts, PRICER, Progress(place / "progress", "test"))
-    if operation not in ("migrate", "close"):
-        store.derive()
 
 
 def main(operation: str, dsn: str, place: str, last: str) -> None:
@@ -55,6 +53,7 @@ def main(operation: str, dsn: str, place: str, last: str) -> None:
         for name in ("command", "change", "insert", "query"):
             setattr(store._engine, name, partial(step, getattr(store._engine, name)))
         run(operation, store, Path(place))
+        store.derive()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from otel_llmcost.errors import StoreRefusedError
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import connect, migrate
-from tests.store.ledger import MIDNIGHT_NS, a_call, many_calls, said_by, truth_of
+from tests.store.ledger import MIDNIGHT_NS, SAID, a_call, many_calls, said_by, truth_of
 from tests.store.test_verify import WINDOW
 from tests.support import clickhouse
 
@@ -46,6 +48,17 @@ USERS = """
 """
 
 
+ELSEWHERE = (
+    "url('http://127.0.0.1:1/', 'LineAsString', 'line String')",
+    "file('/etc/hostname', 'LineAsString', 'line String')",
+    "s3('http://127.0.0.1:1/bucket/key', 'a', 'b', 'LineAsString', 'line String')",
+    "remote('127.0.0.1:1', 'system', 'one')",
+    "remoteSecure('127.0.0.1:1', 'system', 'one')",
+    "executable('ls', 'LineAsString', 'line String')",
+)
+"""By which a question would read files, or tell other machines what it has read."""
+
+
 @pytest.fixture(scope="module")
 def guarded(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
     """A server with users: the rights are those of `roles.sql`, in XML since this server keeps no roles of its own."""
@@ -69,6 +82,19 @@ def test_every_statement_about_rights_is_one_that_the_engine_reads(store: Store)
         store.query("SELECT formatQuery({sql:String})", {"sql": statement})
 
 
+def test_readers_and_writers_are_granted_nothing_beyond_the_database(store: Store) -> None:
+    database = store._engine.database
+    granted = [
+        (rights, place, role)
+        for sql in migrate._split(store.roles())
+        for rights, place, role in re.findall(r"^GRANT +(.+) ON (\S+) TO (\w+)$", sql)
+    ]
+    assert {role for _, _, role in granted} >= {"llmcost_reader", "llmcost_team_reader", "llmcost_writer"}
+    beyond = {role for _, place, role in granted if not place.startswith(f"{database}.")}
+    assert beyond == {"llmcost_admin"}
+    assert {rights for rights, _, role in granted if role.endswith("reader")} == {"SELECT"}
+
+
 @pytest.mark.server
 def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> None:
     calls = [a_call(1, team="growth", cost=7), a_call(2, team="core", cost=50)]
@@ -89,6 +115,9 @@ def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> 
                 reader.write(calls)
             with pytest.raises(StoreRefusedError, match="Limit for result exceeded"):
                 reader.query("SELECT number FROM numbers(6000)")
+            for elsewhere in ELSEWHERE:
+                with pytest.raises(StoreRefusedError, match="Not enough privileges"):
+                    reader.query(f"SELECT * FROM {elsewhere}")
         admin._engine.command("DROP DATABASE llmcost SYNC")
 
 
@@ -111,5 +140,27 @@ def test_a_backup_that_is_restored_is_the_whole_ledger(guarded: clickhouse.Serve
         store.write(calls[250:])  # what came in after the backup is sent again, and more than that
         assert verify(store, WINDOW, repairs=True).faults == ()
         assert said_by(store) == truth_of(calls)
+        assert store.changed_by_hand() == ()
         assert min(call.call.started_at_ns for call in calls) < MIDNIGHT_NS
         store._engine.command("DROP DATABASE kept SYNC")
+
+
+def test_a_copy_of_an_embedded_store_is_the_whole_ledger(migrated_files: Path, tmp_path: Path) -> None:
+    """Its owner has stopped. The copy is opened elsewhere, and what came in after it is sent again."""
+    calls = many_calls(400, seed=42)
+    shutil.copytree(migrated_files, tmp_path / "store", symlinks=True)
+    with connect(f"chdb://{tmp_path}/store") as store:
+        store.write(calls[:300])
+        store.derive(*SAID)
+    shutil.copytree(tmp_path / "store", tmp_path / "backup", symlinks=True)
+    with connect(f"chdb://{tmp_path}/store") as store:
+        store.write(calls[300:350])
+    shutil.rmtree(tmp_path / "store")
+    (tmp_path / "backup").rename(tmp_path / "restored")
+    with connect(f"chdb://{tmp_path}/restored") as store:
+        assert store.plan() == ()
+        assert said_by(store) == truth_of(calls[:300])
+        store.write(calls[250:])
+        assert verify(store, WINDOW, repairs=True).faults == ()
+        assert said_by(store) == truth_of(calls)
+        assert store.changed_by_hand() == ()

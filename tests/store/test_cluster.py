@@ -229,7 +229,9 @@ def test_a_change_by_hand_on_one_shard_is_named_with_its_host_and_mended_on_all(
     for change in (of_shard, of_asked):
         assert f"ON CLUSTER '{shards.NAME}'" in change.mend[0]
         pair.first._engine.command(change.mend[0])
-    assert pair.second.changed_by_hand() == ()
+    kept = second.ask("SELECT comment FROM system.tables WHERE database = 'llmcost_shard' AND name = 'spend_daily_log'")
+    assert kept.startswith("Derivations of spend by the day")
+    assert second.ask("SELECT count() FROM llmcost.spend_daily") == "0\n"
 
 
 def test_a_shard_that_is_gone_keeps_a_batch_waiting_and_its_repetition_counts_once(pair: Pair) -> None:

@@ -107,8 +107,8 @@ class Writers:
 
 def test_three_writers_a_fifth_sent_twice_and_rules_that_differ(migrated_dsn: str, store: Store) -> None:
     """Derivations run all the while, and a reader never sees an hour that is half there or gone."""
-    calls = many_calls(3_000, seed=21)
-    writers = Writers(migrated_dsn, calls, largest=300)
+    calls = many_calls(1_500, seed=21)
+    writers = Writers(migrated_dsn, calls, largest=150)
     seen = [0]
     writers.start()
     while writers.acknowledged < writers.batches and not writers.errors:
@@ -165,7 +165,7 @@ class Deriving:
 
 @pytest.mark.server
 def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(tmp_path: Path, library: Path) -> None:
-    calls = many_calls(4_000, seed=22)
+    calls = many_calls(2_000, seed=22)
     rng = random.Random(23)
     server = clickhouse.Server(tmp_path, library)
     server.start()
@@ -174,7 +174,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(tmp_pat
         with connect(dsn) as store:
             store.migrate()
             writers = Writers(dsn, calls, largest=100)
-            kills = sorted(rng.sample(range(5, writers.batches - 5), 4))
+            kills = sorted(rng.sample(range(5, writers.batches - 5), 3))
             writers.start()
             with Deriving(dsn):
                 for after in kills:

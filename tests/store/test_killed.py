@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import connect
 from tests.store import test_books, test_erasing, test_reprice
 from tests.store.dying import run
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, a_call
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, SAID, a_call
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
@@ -34,19 +35,16 @@ STEPS = {
 
 def prepare(operation: str, store: Store, place: Path) -> None:
     """Fill the ledger, or the file, that the operation starts from."""
-    if operation == "migrate":
-        return
-    store.migrate()
     if operation == "reprice":
         calls = [test_reprice.call(n, "m", at_ns=MIDNIGHT_NS + n * HOUR_NS) for n in range(1, 6)]
         store.write([*calls, test_reprice.call(9, "new")])
         store.derive()
     elif operation == "erase":
         store.write(test_erasing.calls())
-        store.derive()
+        store.derive(*SAID)
     elif operation == "close":
         store.write([a_call(1, started_at_ns=test_books.at_ns(test_books.LAST), cost=5)])
-    else:
+    elif operation == "backfill":
         start = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).isoformat()
         row = {"startTime": start, "model": "gpt-5.2", "prompt_tokens": "1000", "completion_tokens": "100"}
         with (place / "spend.csv").open("w", newline="") as file:
@@ -82,8 +80,12 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(("operation", "step"), [(name, step) for name, steps in STEPS.items() for step in steps])
-def test_a_run_killed_at_any_step_is_finished_by_the_next(operation: str, step: int, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_step_is_finished_by_the_next(
+    operation: str, step: int, tmp_path: Path, migrated_files: Path
+) -> None:
     dsn = f"chdb://{tmp_path}/store"
+    if operation != "migrate":
+        shutil.copytree(migrated_files, tmp_path / "store", symlinks=True)
     with connect(dsn) as store:
         prepare(operation, store, tmp_path)
     command = [sys.executable, "-m", "tests.store.dying", operation, dsn, str(tmp_path), str(step)]
@@ -92,12 +94,10 @@ def test_a_run_killed_at_any_step_is_finished_by_the_next(operation: str, step: 
     with connect(dsn) as store:
         store.migrate()
         run(operation, store, tmp_path)
-        if operation == "migrate":
-            with_interruption = end_of(operation, store)
-        else:
+        if operation != "migrate":
+            assert verify(store, test_erasing.WINDOW).faults == ()  # it derives
             assert sorted(end_of(operation, store)) == sorted(EXPECTED[operation])
-            assert verify(store, test_erasing.WINDOW).faults == ()
             return
-    with connect(f"chdb://{tmp_path}/other") as other:
-        other.migrate()
+        with_interruption = end_of(operation, store)
+    with connect(f"chdb://{migrated_files}") as other:
         assert end_of(operation, other) == with_interruption

@@ -77,14 +77,16 @@ def name_no_traces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_order_of_arrival_ends_with_our_telling(store: Store) -> None:
-    """24 orders, each in a trace of its own, each telling in a batch of its own, over the end of an hour."""
-    expected = []
+    """24 orders, each in a trace of its own, over the end of an hour; no two tellings of a call share a batch."""
+    expected, batches = list[PricedCall](), [list[PricedCall]() for _ in IN_ONE_TRACE]
     for number, order in enumerate(permutations(IN_ONE_TRACE), start=1):
         tellings = nested(number, IN_ONE_TRACE, BEFORE_MIDNIGHT_NS)
         by_dialect = {row.call.dialect: row for row in tellings}
-        for dialect in order:
-            store.write([by_dialect[dialect]])
+        for batch, dialect in zip(batches, order, strict=True):
+            batch.append(by_dialect[dialect])
         expected.append(by_dialect[""])
+    for batch in batches:
+        store.write(batch)
     assert spans_in(store) == span_ids(expected)
     store.derive(*SAID)
     assert said_by(store) == truth_of(expected)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import http.client
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
@@ -72,7 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
             form = _IN_FORM.search(body)
             self.server.on_cluster.append((form[1] if form else body).decode())
             body = _REPLICATED.sub(rb"\1", _ON_CLUSTER.sub(b"", body))
-            answers = [self._forward(server, body) for server in self.server.servers]
+            with ThreadPoolExecutor() as pool:
+                answers = list(pool.map(lambda server: self._forward(server, body), self.server.servers))
             status, headers, said = max(answers, key=lambda answer: answer[0])  # an error goes before a success
         else:
             status, headers, said = self._forward(self.server.servers[0], body)
