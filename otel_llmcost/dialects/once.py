@@ -282,7 +282,12 @@ def _may_be_one(outer: Seen, inner: Seen) -> bool:
     if outer.call_id and inner.call_id:
         return False  # the same id would have joined them already
     pairs = [(one, other) for one in outer.models for other in inner.models]
-    return not pairs or any(one.startswith(other) or other.startswith(one) for one, other in pairs)
+    return not pairs or any(_is_part(one, other) or _is_part(other, one) for one, other in pairs)
+
+
+def _is_part(short: str, name: str) -> bool:
+    """Tell whether a model's name is another one's without its date, or without the region and maker before it."""
+    return name.startswith(short) or name.endswith((f".{short}", f"/{short}"))
 
 
 def _agree(outer: Seen, inner: Seen) -> bool:

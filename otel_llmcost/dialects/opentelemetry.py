@@ -1,7 +1,9 @@
 """OpenTelemetry's own instrumentations: the genai packages of today, openai-v2, google-genai and botocore before.
 
 Their input is inclusive, but for the two that see Bedrock: those pass AWS's `inputTokens` on, which is what was not
-cached. Botocore's counts for Cohere and Mistral models are counted words, not tokens.
+cached. Some counts are taken for an estimate: botocore's for Cohere and Mistral models, which are counted words and no
+tokens, and for Claude through InvokeModel, where the cached part is not told at all; and those of a streamed Gemini
+answer with thoughts, which google-genai's adds up from different events.
 """
 
 from __future__ import annotations
@@ -28,15 +30,28 @@ SCOPES: Final = (
 )
 _EXCLUSIVE: Final = ("opentelemetry.instrumentation.genai.bedrock", "opentelemetry.instrumentation.botocore")
 _BOTOCORE: Final = "opentelemetry.instrumentation.botocore"
+_GOOGLE: Final = "opentelemetry.instrumentation.google_genai"
 _ESTIMATED: Final = ("cohere.", "mistral.")
+_METHOD: Final = "rpc.method"
 
 
 def read(telling: Telling) -> LLMCall | None:
     """Return the call that a span of an official instrumentation tells of."""
     known: Meaning = "exclusive" if telling.scope_name.startswith(_EXCLUSIVE) else "inclusive"
-    is_counted = telling.scope_name.startswith(_BOTOCORE) and _family_of(telling).startswith(_ESTIMATED)
-    quality = UsageQuality.ESTIMATED if is_counted else UsageQuality.REPORTED
+    is_estimate = _is_estimated(telling)
+    quality = UsageQuality.ESTIMATED if is_estimate else UsageQuality.REPORTED
     return genai.read(telling, NAME, known=known, quality=quality)
+
+
+def _is_estimated(telling: Telling) -> bool:
+    """Whether some counts are known to be off."""
+    if telling.scope_name.startswith(_GOOGLE):
+        return telling.flag(*semconv.TOLD_STREAM) and bool(telling.count(*semconv.TOLD_REASONING))
+    if not telling.scope_name.startswith(_BOTOCORE):
+        return False
+    family = _family_of(telling)
+    lacks_cache = family.startswith("anthropic.") and telling.text(_METHOD).startswith("InvokeModel")
+    return lacks_cache or family.startswith(_ESTIMATED)
 
 
 def _family_of(telling: Telling) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tests.dialects_live import set_ups
 from tests.dialects_live.set_ups import instrumentors
+from tests.support import clouds
 from tests.support.exchanges import PATHS
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Library(NamedTuple):
         set_up: Puts it to work in a process.
         environment: Where it is installed.
         providers: Whose exchanges it can see.
-        paths: The paths whose exchanges it can see.
+        paths: How the paths end whose exchanges it can see.
         runs_beside: Whether it is run beside us, too.
     """
 
@@ -85,6 +86,23 @@ _OPENLIT: Final = Environment(
 _LOGFIRE: Final = Environment("logfire", ("logfire==5.2.0", "pydantic-ai-slim[openai,anthropic]==2.68.0", *_SDKS))
 _LANG: Final = Environment("langfuse", ("langfuse==5.0.4", "langsmith[otel]==0.15.0", *_SDKS))
 _LITELLM: Final = Environment("litellm", ("litellm==1.106.2", "openai==2.54.0", "mcp"), ALL)
+_CLOUDS: Final = Environment(
+    "clouds",
+    (
+        "opentelemetry-instrumentation-botocore==0.66b2",
+        "opentelemetry-instrumentation-genai-bedrock==1.3b0",
+        "opentelemetry-instrumentation-google-genai==1.3b0",
+        "opentelemetry-util-genai==1.3b0",
+        "opentelemetry-instrumentation-bedrock==0.62.4",
+        "opentelemetry-instrumentation-google-generativeai==0.62.4",
+        "openinference-instrumentation-bedrock==0.1.61",
+        "openinference-instrumentation-google-genai==1.4.14",
+        "openinference-instrumentation-mistralai==2.2.2",
+        "boto3",
+        "google-genai",
+        "mistralai",
+    ),
+)
 _NODE: Final = Environment("node", ())
 _WITHOUT_EMBEDDINGS: Final = tuple(path for path in PATHS if not path.endswith("/embeddings"))
 
@@ -116,6 +134,52 @@ LIBRARIES: Final = {
             "openinference.instrumentation.anthropic:AnthropicInstrumentor",
         ),
         _SHARED,
+    ),
+    "mistral": Library("the mistralai SDK itself 3.7", "sdk", set_ups.mistral, _CLOUDS, ("mistral",), clouds.MISTRAL),
+    "botocore": Library(
+        "OpenTelemetry botocore 0.66b2",
+        "opentelemetry",
+        instrumentors("opentelemetry.instrumentation.botocore:BotocoreInstrumentor", ask=clouds.run),
+        _CLOUDS,
+        ("bedrock",),
+        clouds.BEDROCK,
+    ),
+    "opentelemetry-clouds": Library(
+        "OpenTelemetry genai-bedrock, google-genai 1.3b0",
+        "opentelemetry",
+        instrumentors(
+            "opentelemetry.instrumentation.genai.bedrock:BedrockInstrumentor",
+            "opentelemetry.instrumentation.google_genai:GoogleGenAiSdkInstrumentor",
+            ask=clouds.run,
+        ),
+        _CLOUDS,
+        ("bedrock", "gemini", "vertex"),
+        (*clouds.BEDROCK, *clouds.GOOGLE),
+    ),
+    "openllmetry-clouds": Library(  # its package for mistralai knows 1.x alone
+        "OpenLLMetry bedrock, google-generativeai 0.62.4",
+        "openllmetry",
+        instrumentors(
+            "opentelemetry.instrumentation.bedrock:BedrockInstrumentor",
+            "opentelemetry.instrumentation.google_generativeai:GoogleGenerativeAiInstrumentor",
+            ask=clouds.run,
+        ),
+        _CLOUDS,
+        ("bedrock", "gemini", "vertex"),
+        (*clouds.BEDROCK, *clouds.GOOGLE),
+    ),
+    "openinference-clouds": Library(
+        "OpenInference bedrock 0.1.61, google-genai 1.4.14, mistralai 2.2.2",
+        "openinference",
+        instrumentors(
+            "openinference.instrumentation.bedrock:BedrockInstrumentor",
+            "openinference.instrumentation.google_genai:GoogleGenAIInstrumentor",
+            "openinference.instrumentation.mistralai:MistralAIInstrumentor",
+            ask=clouds.run,
+        ),
+        _CLOUDS,
+        ("bedrock", "gemini", "vertex", "mistral"),
+        (*clouds.BEDROCK, *clouds.GOOGLE, *clouds.MISTRAL),
     ),
     "openlit": Library("OpenLIT 1.45.0", "openlit", set_ups.openlit, _OPENLIT),
     "logfire": Library("Logfire 5.2.0", "logfire", set_ups.logfire, _LOGFIRE),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from tests.support import clouds
 from tests.support.exchanges import client_for, create, run
 
 if TYPE_CHECKING:
@@ -36,16 +37,26 @@ def bare(_: TracerProvider) -> Ask:
     return run
 
 
-def instrumentors(*names: str) -> Callable[[TracerProvider], Ask]:
+def instrumentors(*names: str, ask: Ask = run) -> Callable[[TracerProvider], Ask]:
     """Return what puts instrumentors to work, each named by `module:class`."""
 
     def set_up(provider: TracerProvider) -> Ask:
         for name in names:
             module, _, kind = name.partition(":")
             getattr(import_module(module), kind)().instrument(tracer_provider=provider, skip_dep_check=True)
-        return run
+        return ask
 
     return set_up
+
+
+def mistral(provider: TracerProvider) -> Ask:
+    """The mistralai SDK tells by itself where a client is told to."""
+    from mistralai.extra.observability import configure_telemetry
+
+    def ask(recording: Recording, url: str) -> None:
+        clouds.mistral(recording, url, lambda client: configure_telemetry(client, provider=provider))
+
+    return ask
 
 
 def openlit(_: TracerProvider) -> Ask:

@@ -76,7 +76,8 @@ def test_beside_us_every_call_is_billed_once_and_it_is_ours(library: str, tmp_pa
             rows = rows[17:]
         billed = [str(span) for (span,) in store.query("SELECT span_id FROM llm_calls")]
         besides = {str(span) for (span,) in store.query("SELECT span_id FROM llm_tellings WHERE is_retelling")}
-    guessed = {call.response_id: call.span_id for call in spans if call.usage_quality is UsageQuality.ESTIMATED}
+    guesses = (call for call in spans if call.response_id and call.usage_quality is UsageQuality.ESTIMATED)
+    guessed = {call.response_id: call.span_id for call in guesses}
     due = {call.span_id if call.usage else guessed.get(call.response_id, call.span_id) for call in ours}
     assert sorted(billed) == sorted(due)
     assert len(due) == len(told)

@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.dialects_live.libraries import LIBRARIES
 from tests.dialects_live.set_ups import Vercel
+from tests.support import clouds
 from tests.support.replay import ReplayServer, recordings
 
 if TYPE_CHECKING:
@@ -58,9 +59,12 @@ def _run_all(library: Library, ask: Ask, tracer: trace.Tracer) -> dict[str, str]
     exchanges, errors = {}, {}
     with ReplayServer() as server:
         for recording in found:
-            if recording.path not in library.paths or recording.request.get("background"):
+            is_seen = recording.path.endswith(library.paths) and recording.id not in clouds.UNREADABLE
+            if not is_seen or recording.request.get("background"):
                 continue
-            server.replay(recording)
+            answer = clouds.answer_of(recording)
+            server.answer_with(answer)  # wherever an SDK asks that writes the path in another way
+            server.answer_with(answer, method=recording.method, path=recording.target)
             with tracer.start_as_current_span("request") as span:
                 try:
                     ask(recording, server.url)

@@ -312,6 +312,31 @@ def test_what_was_counted_by_a_library_is_an_estimate() -> None:
     ]  # fmt: skip
 
 
+def test_botocores_counts_of_claude_through_invoke_model_lack_what_was_cached_and_are_estimates() -> None:
+    botocore = "opentelemetry.instrumentation.botocore.bedrock-runtime"
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.usage.input_tokens": 3,
+        "gen_ai.usage.output_tokens": 44,
+        "gen_ai.request.model": "eu.anthropic.claude-haiku-4-5-20251001-v1:0",
+    }
+    assert call(botocore, said | {"rpc.method": "InvokeModel"}).usage_quality is UsageQuality.ESTIMATED
+    assert call(botocore, said | {"rpc.method": "Converse"}).usage_quality is UsageQuality.REPORTED
+
+
+def test_a_streamed_gemini_answer_with_thoughts_is_added_up_from_several_events_by_opentelemetry() -> None:
+    google = "opentelemetry.instrumentation.google_genai"
+    said = {
+        "gen_ai.operation.name": "generate_content",
+        "gen_ai.request.model": "gemini-3-flash-preview",
+        "gen_ai.usage.input_tokens": 87,
+        "gen_ai.usage.output_tokens": 134,
+        "gen_ai.usage.reasoning.output_tokens": 78,
+    }
+    assert call(google, said | {"gen_ai.request.stream": True}).usage_quality is UsageQuality.ESTIMATED
+    assert call(google, said).usage_quality is UsageQuality.REPORTED
+
+
 def test_the_sdk_of_anthropic_tells_cache_lifetimes_tier_and_request() -> None:
     read = call(
         "com.anthropic.sdk.python",

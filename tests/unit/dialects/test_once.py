@@ -161,6 +161,13 @@ def test_libraries_that_do_not_link_their_spans_are_recognised_by_what_they_encl
     assert counted(seen("c", at=0, until=30), seen("o", at=5, until=20, call_id="r")) == {"o"}
 
 
+def test_a_library_that_leaves_region_and_maker_out_of_a_models_name_tells_of_the_same_call() -> None:
+    """OpenLLMetry's spans of streams of Bedrock, which are no parents of ours."""
+    inner = seen("o", at=5, until=20, models=("us.anthropic.claude-haiku-4-5-v1:0",))
+    assert counted(seen("t", at=0, until=30, models=("claude-haiku-4-5-v1:0",)), inner) == {"o"}
+    assert counted(seen("t", at=0, until=30, models=("haiku-4-5-v1:0",)), inner) == {"t", "o"}
+
+
 def test_an_answer_that_nobody_counted_is_one_call_of_whoever_encloses_it() -> None:
     """A stream of OpenAI's without `include_usage`, and a call that failed: there is nothing else to know them by."""
     stream = seen("c1", at=0, until=30, counts=None), seen("o1", at=5, until=20, counts=None)
