@@ -16,7 +16,7 @@ from otel_llmcost.reports.alerts.told import event_of, to_tell, told_before
 from otel_llmcost.store import Store, connect
 from tests.support.inboxes import PAGERDUTY_KEY, SLACK_PATH, Web, as_all, web
 from tests.support.months import HOUR_NS, SHOP, Product, altered, month
-from tests.support.stores import migrated
+from tests.support.stores import copied, migrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +29,18 @@ REPEAT_NS = 4 * HOUR_NS
 @pytest.fixture
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store in which search has been called, half an hour ago, with a model that has no price."""
-    dsn, until_ns = migrated(tmp_path_factory), time.time_ns() - MINUTE_NS
+    return copied(tmp_path_factory, "unpriced", fill_unpriced)
 
+
+def fill_unpriced(dsn: str) -> None:
     def only_search(product: Product, _start_ns: int) -> Product:
         return altered(product, a_day=480 if product.name == "search" else 0, is_priced=False, error_share=0)
 
+    until_ns = time.time_ns() - MINUTE_NS
     with connect(dsn) as store:
+        store.migrate()
         store.write(list(month(until_ns=until_ns, days=1, seed=3, products=SHOP, change=only_search)))
         store.derive()
-    return dsn
 
 
 @pytest.fixture
@@ -97,11 +100,14 @@ def test_json_holds_every_column_and_where_to_look(
 
 
 def test_nothing_wrong_is_said_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("SLACK_URL", "PAGERDUTY_KEY", "EMAIL_TO", "WEBHOOK_URL"):
         monkeypatch.delenv(f"LLMCOST_{name}", raising=False)
-    place = ["--dsn", f"chdb://{tmp_path}/store", "--data-dir", str(tmp_path / "data")]
+    place = ["--dsn", migrated(tmp_path_factory), "--data-dir", str(tmp_path / "data")]
     assert run(["check", *place]) == 0
     assert capsys.readouterr().out == "nothing is wrong\n"
     assert run(["check", "--notify", *place]) == 2
