@@ -3,7 +3,10 @@
 A log record has no span of its own, so the call's ids are made of what the record says: the same record, sent again or
 by another way, is the same call. Numbers may be text. Claude Code counts as Anthropic does (input exclusive), Codex as
 OpenAI does, Gemini CLI as Gemini does: thoughts and tool-use prompts are neither in the output nor in the input. The
-cost that Claude Code tells is its own estimate and is not believed.
+cost that Claude Code tells is its own estimate and is not believed. What Codex calls `tool_token_count` is the total,
+and Gemini CLI tells each call once more by an event of the conventions, which is left alone.
+Source: Claude Code docs, "Monitoring"; Gemini CLI docs, "Observability with OpenTelemetry"; Codex, its event
+`sse_event_completed`; checked 2026-11-22.
 """
 
 from __future__ import annotations
@@ -71,6 +74,7 @@ def _claude_code(telling: Telling) -> LLMCall:
         known="exclusive",
         provider="anthropic",
         provider_request_id=telling.text("request_id"),
+        billing_account_id=telling.text("organization.id"),
         speed="" if speed == "normal" else speed,
     )
 
@@ -107,12 +111,22 @@ def _codex(telling: Telling) -> LLMCall:
         cache_write=_number(said, "cache_write_token_count"),
         reasoning=_number(said, "reasoning_token_count"),
     )
-    return _call(telling, CODEX, counts, known="inclusive", provider="openai", response_id=telling.text("response.id"))
+    return _call(
+        telling,
+        CODEX,
+        counts,
+        known="inclusive",
+        provider="openai",
+        response_id=telling.text("response.id"),
+        service_tier_requested=telling.text("service_tier"),
+        error_type="error" if telling.text("error.message") else "",
+    )
 
 
 def _call(telling: Telling, dialect: str, counts: Counts, *, known: Meaning, provider: str, **more: Any) -> LLMCall:
     usage, rule = usage_of(counts, known=known)
     model = telling.text("model")
+    first_ms = _number(telling.attributes, "ttft_ms")
     return call_of(
         telling,
         dialect,
@@ -122,6 +136,7 @@ def _call(telling: Telling, dialect: str, counts: Counts, *, known: Meaning, pro
         request_model=model,
         response_model=model,
         is_stream=True,
+        time_to_first_token_ns=None if first_ms is None else first_ms * 1_000_000,
         **more,
     )
 

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_llmcost.dialects.otlp import calls_in_logs
-from otel_llmcost.usage import Usage
+from otel_llmcost.usage import Usage, UsageQuality
 
 AT_NS = 1_790_000_000_000_000_000
 
@@ -16,7 +16,7 @@ CLAUDE_CODE = {
     "event.name": "api_request", "event.timestamp": "2026-09-21T10:00:00Z", "event.sequence": 3,
     "session.id": "s-1", "user.id": "u-1", "model": "claude-opus-4-7", "duration_ms": "1500", "cost_usd": "0.5",
     "input_tokens": "10", "output_tokens": "90", "cache_read_tokens": "2000", "cache_creation_tokens": "300",
-    "request_id": "req_1",
+    "request_id": "req_1", "organization.id": "org-1", "speed": "fast", "query_source": "main", "effort": "high",
 }  # fmt: skip
 GEMINI_CLI = {
     "event.name": "gemini_cli.api_response", "session.id": "s-2", "model": "gemini-2.5-pro", "duration_ms": 800,
@@ -53,6 +53,7 @@ def test_claude_code_counts_as_anthropic_does() -> None:
     assert (call.input_semantics, call.provider_request_id) == ("exclusive:scope", "req_1")
     assert (call.started_at_ns, call.duration_ns) == (AT_NS - 1_500_000_000, 1_500_000_000)
     assert (call.attribution.session_id, call.attribution.user) == ("s-1", "u-1")
+    assert (call.billing_account_id, call.speed) == ("org-1", "fast")
     assert call.reported_cost is None, "its cost is its own estimate"
 
 
@@ -68,6 +69,39 @@ def test_codex_counts_as_openai_does() -> None:
     (call,) = calls_in_logs(logs(CODEX))
     assert call.usage == Usage(input_tokens=100, cache_read_tokens=40, output_tokens=10, reasoning_tokens=5)
     assert (call.provider, call.attribution.session_id, call.dialect) == ("openai", "c-1", "codex")
+
+
+def test_a_newer_codex_tells_what_was_written_to_the_cache_its_tier_and_its_first_token() -> None:
+    newer = {
+        "cache_write_token_count": 20,
+        "service_tier": "priority",
+        "ttft_ms": 250,
+        "model_reasoning_effort": "high",
+    }
+    (call,) = calls_in_logs(logs(CODEX | newer))
+    assert call.usage == Usage(
+        input_tokens=100, cache_read_tokens=40, cache_write_5m_tokens=20, output_tokens=10, reasoning_tokens=5
+    )
+    assert (call.service_tier_requested, call.time_to_first_token_ns) == ("priority", 250_000_000)
+
+
+def test_a_completion_that_codex_could_not_read_is_a_call_of_unknown_usage() -> None:
+    said = {name: value for name, value in CODEX.items() if "token" not in name}
+    (call,) = calls_in_logs(logs(said | {"error.message": "failed to parse ResponseCompleted"}))
+    assert (call.usage, call.usage_quality, call.error_type) == (None, UsageQuality.MISSING, "error")
+
+
+def test_what_gemini_cli_tells_once_more_in_words_of_the_conventions_is_no_second_call() -> None:
+    again = {
+        "event.name": "gen_ai.client.inference.operation.details",
+        "gen_ai.operation.name": "generate_content",
+        "gen_ai.provider.name": "gcp.gen_ai",
+        "gen_ai.request.model": "gemini-2.5-pro",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 10,
+    }
+    (call,) = calls_in_logs(logs(GEMINI_CLI, again, scope="gemini-cli", service="gemini-cli"))
+    assert call.dialect == "gemini-cli"
 
 
 @pytest.mark.parametrize(
