@@ -180,14 +180,15 @@ class Intake:
     def _turn_or_wait(self, waited_s: float) -> float:
         """Take a batch and return 0; where there is none, or the store takes none, wait and return how long at most."""
         try:
-            if self._turn():
-                return 0.0
+            is_more = self._turn()
             if self.progress.fault:
                 _log.warning("the store takes calls again")
             self.progress.fault = ""
             self.store.take_handed()
             self._derive_if_due()
             self._measure_lag_if_due()
+            if is_more:
+                return 0.0
         except Exception as error:  # noqa: BLE001 - this thread must not end while requests are accepted
             wait_s = min(max(2 * waited_s, POLL_S), LONGEST_WAIT_S)
             self._note_fault(error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from llmcost_collector import intake
 from llmcost_collector.intake import Intake, Source
 from llmcost_collector.metrics import Held, Meters
 
@@ -34,7 +35,7 @@ class MoodyStore:
     Attributes:
         refuses: Trace ids; a batch that holds one is refused whole, for what is in its rows.
         fault: What every write and query raises; None while all is well.
-        taken: The trace ids that were written, in their order.
+        taken: The trace ids that were written, and `derived`, in their order.
     """
 
     refuses: set[str] = field(default_factory=set)
@@ -55,6 +56,12 @@ class MoodyStore:
     def query(self, sql: str) -> None:
         if self.fault is not None:
             raise self.fault
+
+    def derive(self) -> None:
+        self.taken.append("derived")
+
+    def take_handed(self) -> int:
+        return 0
 
     def derived_ago_s(self) -> float:
         return 0.0
@@ -97,19 +104,19 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     store, pricer = MoodyStore(), Pricer(load_rate_table())
     any_store: Any = store
     meters = Meters(Held, {})
-    intake = Intake(
+    draining = Intake(
         connect=lambda: any_store,
         sources=(Source(Spool(tmp_path), is_journal=True),),
         pricer=lambda: pricer,
         attributed=lambda call: call,
         meters=meters,
     )
-    thread = threading.Thread(target=intake.run)
+    thread = threading.Thread(target=draining.run)
     thread.start()
     try:
-        yield Stage(store, tmp_path, intake)
+        yield Stage(store, tmp_path, draining)
     finally:
-        intake.stop(0)
+        draining.stop(0)
         thread.join()
         meters.close()
 
@@ -132,6 +139,20 @@ def test_a_store_that_takes_nothing_is_waited_for(stage: Stage, fault: StoreErro
     stage.until(lambda: stage.store.taken == [mine.trace_id])
     stage.until(lambda: stage.intake.progress.fault == "")
     assert stage.names("corrupt") == []
+
+
+def test_rollups_are_derived_and_all_is_well_again_long_before_everything_that_waited_is_written(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BATCH_CALLS", 1)
+    stage.store.is_embedded, stage.store.fault = True, StoreUnreachableError("away")
+    calls = [a_call() for _ in range(5)]
+    for each in calls:
+        stage.seal(each)
+    stage.until(lambda: stage.intake.progress.fault == "away")
+    stage.store.fault = None
+    stage.until(lambda: calls[-1].trace_id in stage.store.taken)
+    assert stage.store.taken[:2] == [calls[0].trace_id, "derived"]
 
 
 def test_a_segment_that_alone_is_refused_is_set_aside_only_once_others_are_taken(stage: Stage) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import re
 import signal
 import subprocess
 import threading
+import time
 import urllib.request
 import uuid
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
@@ -25,10 +28,10 @@ from tests.support import clickhouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from otel_llmcost.store import Rows
 
+DOCS = Path(__file__).parents[2] / "docs" / "collector.md"
 OK, UNAVAILABLE = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE
 
 
@@ -97,6 +100,7 @@ def test_what_is_accepted_waits_for_a_store_that_is_away_also_at_the_start(libra
         with Service(tmp_path / "data", {"LLMCOST_DSN": store.dsn()}) as service:
             assert post(service.http, request_of([calls[0]])).status == 200
             ready = get(service.http, "/readyz")
+            assert get(service.http, "/healthz").status == 200
             assert (ready.status, ready.body[:39]) == (200, b"ready; what is accepted waits: clickhou")
             store.start()
             service.line("the store takes calls again")
@@ -123,31 +127,37 @@ def test_an_end_that_leaves_something_over_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.server
-def test_a_reload_takes_new_rates_or_keeps_the_old_ones_and_says_why(dsn: str, tmp_path: Path) -> None:
-    config = tmp_path / "llmcost.yaml"
+def test_a_reload_takes_new_rates_rules_and_tokens_or_keeps_the_old_ones_and_says_why(dsn: str, tmp_path: Path) -> None:
+    config, tokens = tmp_path / "llmcost.yaml", tmp_path / "tokens"
     config.write_text("rates:\n  discounts:\n    - {provider: openai, percent: 10}\n")
-    with Service(tmp_path / "data", {"LLMCOST_DSN": dsn, "LLMCOST_CONFIG": str(config)}) as service:
-        first, second, third = a_call(), a_call(), a_call()
+    tokens.write_text("one\n")
+    said = {"LLMCOST_DSN": dsn, "LLMCOST_CONFIG": str(config), "LLMCOST_TOKEN_FILE": str(tokens)}
+    with Service(tmp_path / "data", said) as service, connect(dsn) as store:
 
-        def effective_cost(each: object) -> object:
-            sql = f"SELECT effective_cost FROM llm_calls WHERE trace_id = '{each.trace_id}'"  # type: ignore[attr-defined]
-            while not (rows := asked(dsn, sql)).rows:
-                pass
-            return rows.rows[0][0]
+        def sent(token: str) -> tuple[object, ...]:
+            """Send a call that names no feature; return what it costs, and who pays."""
+            mine = a_call(attribution=NOBODY)
+            assert post(service.http, request_of([mine]), authorization=f"Bearer {token}").status == 200
+            sql = f"SELECT effective_cost, feature FROM llm_calls WHERE trace_id = '{mine.trace_id}'"
+            while not (rows := store.query(sql).rows):
+                time.sleep(0.05)
+            return rows[0]
 
-        post(service.http, request_of([first]))
-        assert effective_cost(first) == Decimal("0.00315")  # 10 % off 0.0035
+        assert sent("one") == (Decimal("0.00315"), "")  # 10 % off 0.0035
         config.write_text(config.read_text().replace("10", "ten"))
+        tokens.write_text("two\n")
         service.send(signal.SIGHUP)
         kept = service.line("reload: rates and rules stay as they were")["message"]
         assert f"{config}:3: rates.discounts[0].percent: 'ten'" in kept
-        post(service.http, request_of([second]))
-        assert effective_cost(second) == Decimal("0.00315")
-        config.write_text(config.read_text().replace("ten", "20"))
+        assert sent("one") == (Decimal("0.00315"), "")
+        rule = "attribution:\n- {match: {service_name: shop}, feature: basket}\n"
+        config.write_text(config.read_text().replace("ten", "20") + rule)
         service.send(signal.SIGHUP)
         service.line("reload: rate table")
-        post(service.http, request_of([third]))
-        assert effective_cost(third) == Decimal("0.0028")
+        assert sent("two") == (Decimal("0.0028"), "basket")
+        assert post(service.http, b"", authorization="Bearer one").status == 401
+        assert call(service.grpc, b"", token="one").code is grpc.StatusCode.UNAUTHENTICATED
+        assert call(service.grpc, b"", token="two").code is OK
 
 
 def test_the_metrics_tell_what_came_in_and_what_became_of_it(tmp_path: Path) -> None:
@@ -158,7 +168,7 @@ def test_the_metrics_tell_what_came_in_and_what_became_of_it(tmp_path: Path) -> 
             assert post(service.http, body, authorization="Bearer secret").status == 200
         assert post(service.http, b"", authorization="Bearer wrong").status == 401
         while (said := metrics(service.http)).get("llmcost_collector_calls_total", 0) < 3:
-            pass
+            time.sleep(0.05)
         assert said["llmcost_collector_received_total"] == 10
         assert said["llmcost_collector_telling_total"] == 3
         assert said["llmcost_collector_calls_duplicate_total"] == 1
@@ -169,6 +179,13 @@ def test_the_metrics_tell_what_came_in_and_what_became_of_it(tmp_path: Path) -> 
         assert said["llmcost_collector_lag_seconds_count"] >= 1
         assert {"llmcost_collector_segments_size_bytes", "llmcost_collector_segments_age_seconds"} <= said.keys()
         assert "llmcost_collector_derivation_lag_seconds" in said
+        told = DOCS.read_text()
+        for name in said:
+            if name.startswith("llmcost_collector_"):
+                bare = re.sub(r"^llmcost_collector|(_(bucket|count|sum|created|total))+$", "", name)
+                assert re.search(rf"`(llmcost_collector|…){bare}(_total)?[`{{]", told), (
+                    f"docs/collector.md lacks {name}"
+                )
 
 
 def metrics(port: int) -> dict[str, float]:
