@@ -29,24 +29,12 @@ WITH
             sumIf(d.calls, d.day >= today - 14 AND d.day < today - 7) AS calls_before,
             sumIf(d.input_tokens, d.day >= today - 7 AND d.day < today) AS week_input,
             sumIf(d.input_tokens, d.day >= today - 14 AND d.day < today - 7) AS input_before,
-            sumIf(d.cache_read_tokens, d.day >= today - 7 AND d.day < today) AS week_cached
+            sumIf(d.cache_read_tokens, d.day >= today - 7 AND d.day < today) AS week_cached,
+            toFloat64(ifNull(sumIf(d.wasted_effective_cost, d.day >= today - 7 AND d.day < today), 0)) AS wasted
         FROM spend_daily AS d
         WHERE d.day >= least(first_day, today - 14)
             AND d.day <= today
             {filters:d}
-        GROUP BY feature
-    ),
-    wasted AS
-    (
-        WITH
-            {include:waste}
-        SELECT
-            c.feature AS feature,
-            toFloat64(ifNull(sumIf(c.effective_cost, wasted_as != ''), 0)) AS week_usd
-        FROM llm_calls AS c
-        WHERE c.started_at >= toDateTime(today - 7, 'UTC')
-            AND c.started_at < toDateTime(today, 'UTC')
-            {filters:c}
         GROUP BY feature
     )
 SELECT
@@ -64,9 +52,8 @@ SELECT
     if(s.week_calls = 0, NULL, s.week_input / s.week_calls) AS input_a_call_tokens,
     if(s.week_calls = 0 OR s.input_before = 0, NULL, s.week_input / s.week_calls / (s.input_before / s.calls_before) - 1) AS input_change_share,
     if(s.week_input = 0, NULL, s.week_cached / s.week_input) AS cache_hit_share,
-    w.week_usd AS wasted_usd
+    s.wasted AS wasted_usd
 FROM spent AS s
-LEFT JOIN wasted AS w ON w.feature = s.feature
 LEFT JOIN caps AS c ON c.feature = s.feature
 ORDER BY
     yesterday_usd DESC,

@@ -1,24 +1,7 @@
 -- The shape of calls in the last seven whole days: where output is most of the money a cap or a smaller model helps,
 -- where input is, a cache or a shorter prompt does. Weighed as providers charge: output five times input.
 WITH
-    {include:dates},
-    wasted AS
-    (
-        WITH
-            {include:waste}
-        SELECT
-            c.feature AS feature,
-            if(c.response_model = '', c.request_model, c.response_model) AS model,
-            toFloat64(ifNull(sumIf(c.effective_cost, wasted_as != ''), 0)) AS usd
-        FROM llm_calls AS c
-        WHERE c.started_at >= toDateTime(today - 7, 'UTC')
-            AND c.started_at < toDateTime(today, 'UTC')
-            AND c.operation != 'embeddings'
-            {filters:c}
-        GROUP BY
-            feature,
-            model
-    )
+    {include:dates}
 SELECT
     if(d.feature = '', '(unattributed)', d.feature) AS feature,
     d.response_model AS model,
@@ -27,9 +10,8 @@ SELECT
     if(calls = 0, NULL, sum(d.input_tokens) / calls) AS input_a_call_tokens,
     if(calls = 0, NULL, sum(d.output_tokens) / calls) AS output_a_call_tokens,
     5 * sum(d.output_tokens) / greatest(1, sum(d.input_tokens + 5 * d.output_tokens - 0.9 * d.cache_read_tokens + 0.25 * d.cache_write_5m_tokens + d.cache_write_1h_tokens)) AS output_of_cost_share,
-    any(w.usd) AS wasted_usd
+    toFloat64(ifNull(sum(d.wasted_effective_cost), 0)) AS wasted_usd
 FROM spend_daily AS d
-LEFT JOIN wasted AS w ON w.feature = d.feature AND w.model = d.response_model
 WHERE d.day >= today - 7
     AND d.day < today
     AND d.operation != 'embeddings'

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, a_call, many_calls
+from tests.store.test_derivation import refreshed
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
@@ -43,7 +44,9 @@ def test_spend_by_the_day_has_every_count_and_both_costs_of_the_calls(store: Sto
     names = [str(name) for (name,) in store.query("SELECT name FROM system.columns WHERE table = 'spend_daily'")]
     summed = [name for name in names if name.endswith(("_tokens", "_cost")) or name in ("image", "page", "request")]
     assert len(summed) >= 20
-    for name in set(summed) - {"retry_list_cost", "corrected_list_cost"}:
+    parts = {name for name in summed if name.startswith(("retry_", "corrected_", "wasted_"))}
+    assert len(parts) == 4
+    for name in set(summed) - parts:
         raw = store.query(f"SELECT sum({name}) FROM llm_calls").rows
         assert store.query(f"SELECT sum({name}) FROM spend_daily").rows == raw, name
 
@@ -56,6 +59,34 @@ def test_what_went_to_retries_and_fallbacks_stands_apart(store: Store) -> None:
     assert store.query("SELECT retries, retry_list_cost, list_cost FROM spend_daily").rows == (
         (2, 320 * PICO, 321 * PICO),
     )
+
+
+def test_waste_is_what_was_rejected_failed_or_cut_off_and_no_call_twice(store: Store) -> None:
+    """And not the retry that made up for it, whose answer was used."""
+    of = {"request_id": "r", "feature": "search"}
+    wasted = a_call(2, **of, rejected="json_parse", finish_reason="length", cost=20)
+    store.write(
+        [
+            a_call(1, **of, cost=1),
+            wasted,
+            a_call(3, **of, attempt_kind="retry", attempt_reason="json_parse", cost=300),
+            a_call(4, **of, error_type="timeout", cost=4_000),
+            a_call(5, **of, finish_reason="MAX_TOKENS", cost=50_000),
+            a_call(6, **of, rejected="empty", cost=None),
+        ]
+    )
+    store.derive()
+    sql = "SELECT rejections, wasted_list_cost, wasted_effective_cost, list_cost FROM"
+    rows = ((2, 54_020 * PICO, 54_020 * PICO, 54_321 * PICO),)
+    assert store.query(f"{sql} spend_daily").rows == rows
+    assert store.query(f"{sql} request_attempts").rows == rows
+    if store.is_embedded:
+        return
+    for rollup in ("spend_daily", "request_attempts"):  # as a server derives them by itself
+        for table in (f"{rollup}_log", "derivations"):
+            store._engine.command(f"TRUNCATE TABLE {table}")
+        refreshed(store._engine, f"{rollup}_log_mv")
+        assert store.query(f"{sql} {rollup}").rows == rows
 
 
 def test_tenants_stand_each_for_themselves(store: Store) -> None:
