@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.formats import google, openai
+from otel_llmcost.providers.formats import google, interactions, openai
 from otel_llmcost.providers.reading import count
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ def read_any(body: Mapping[str, Any]) -> Reading:
 
 _ACCENT: Final = openai.Accent(usage=read_compatible_usage)
 
-SURFACES: Final = google.SURFACES | openai.surfaces(_ACCENT)
+SURFACES: Final = google.SURFACES | interactions.SURFACES | openai.surfaces(_ACCENT)
 """How each path of the API is read, by its ending."""

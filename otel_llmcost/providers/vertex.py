@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.formats import anthropic, google, openai
+from otel_llmcost.providers.formats import anthropic, google, interactions, openai
 from otel_llmcost.providers.reading import Reading, Surface, section
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _RAW: Final = Surface(operation="chat", read=read_raw, fold=fold_raw, marks=(*an
 
 SURFACES: Final = (
     google.SURFACES
+    | interactions.SURFACES
     | openai.surfaces()
     | {
         ":rawPredict": _RAW,

@@ -185,9 +185,14 @@ def _searches(model: str, groundings: Iterable[Mapping[str, Any]]) -> dict[str, 
         told = grounding.get("webSearchQueries")
         queries |= {query for query in told if isinstance(query, str) and query} if isinstance(told, list) else set()
         is_grounded = is_grounded or bool(objects(grounding, "groundingChunks"))
+    return billed_searches(model, len(queries), is_grounded=is_grounded)
+
+
+def billed_searches(model: str, queries: int, *, is_grounded: bool = False) -> dict[str, int]:
+    """Return what so many queries of a model are billed as."""
     if model.startswith(_BILLED_BY_PROMPT):
-        return {"grounded_prompt": int(is_grounded or bool(queries))}
-    return {"grounded_query": len(queries)}
+        return {"grounded_prompt": int(is_grounded or queries > 0)}
+    return {"grounded_query": queries}
 
 
 def read_embedding(body: Mapping[str, Any]) -> Reading:

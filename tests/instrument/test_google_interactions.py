@@ -1,0 +1,108 @@
+"""Interactions of `google-genai`: each request is a call, told as Google counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from otel_llmcost import feature
+from otel_llmcost.usage import Usage, UsageQuality
+from tests.instrument.google_sdk import async_client, client
+from tests.support.replay import json_answer, stream_answer
+
+pytest.importorskip("google.genai._gaos.basesdk", reason="this release asks for interactions otherwise or not at all")
+
+if TYPE_CHECKING:
+    from tests.instrument.conftest import Telemetry
+    from tests.support.replay import ReplayServer
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Inheritance class .* from ClientSession is discouraged:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*experimental.*"),
+]
+
+PATH = "/v1beta/interactions"
+ASKED: dict[str, Any] = {"model": "gemini-3-flash-preview", "input": "Hello"}
+WHOLE: dict[str, Any] = {
+    "id": "v1_abc",
+    "object": "interaction",
+    "model": "gemini-3-flash-preview",
+    "status": "completed",
+    "service_tier": "priority",
+    "created": "2026-09-28T21:25:18Z",
+    "updated": "2026-09-28T21:25:18Z",
+    "steps": [{"type": "model_output", "content": [{"type": "text", "text": "Já."}]}],
+    "usage": {
+        "total_input_tokens": 1200,
+        "total_cached_tokens": 1000,
+        "total_output_tokens": 60,
+        "total_thought_tokens": 40,
+        "total_tool_use_tokens": 250,
+        "total_tokens": 1550,
+        "input_tokens_by_modality": [{"modality": "text", "tokens": 1100}, {"modality": "audio", "tokens": 100}],
+        "grounding_tool_count": [{"type": "google_search", "count": 2}],
+    },
+}
+TOLD = Usage(
+    input_tokens=1200 + 250,
+    cache_read_tokens=1000,
+    input_audio_tokens=100,
+    output_tokens=60 + 40,
+    reasoning_tokens=40,
+    grounded_query=2,
+)
+_BEGUN = {key: WHOLE[key] for key in ("id", "object", "model", "created", "updated")} | {"status": "in_progress"}
+EVENTS: list[dict[str, Any]] = [
+    {"event_type": "interaction.created", "interaction": _BEGUN},
+    {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Já."}},
+    {"event_type": "interaction.completed", "interaction": WHOLE},
+]
+STREAM = "".join(f"event: {each['event_type']}\ndata: {json.dumps(each)}\n\n" for each in EVENTS) + "data: [DONE]\n\n"
+
+
+def _ask(url: str, **asked: Any) -> list[Any]:
+    with client(url) as asking:
+        answer = asking.interactions.create(**ASKED, **asked)
+        return list(answer) if asked.get("stream") else [answer]
+
+
+async def _ask_async(url: str, **asked: Any) -> list[Any]:
+    async with async_client(url) as asking:
+        answer = await asking.interactions.create(**ASKED, **asked)
+        return [event async for event in answer] if asked.get("stream") else [answer]
+
+
+def _cell(mode: str, shape: str) -> pytest.MarkDecorator:
+    return pytest.mark.cell(provider="gcp.gemini", surface="interactions", mode=mode, shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape"),
+    [
+        pytest.param(mode, shape, marks=_cell(mode, shape))
+        for mode in ("sync", "async")
+        for shape in ("plain", "stream")
+    ],
+)
+def test_an_interaction_is_a_call(mode: str, shape: str, telemetry: Telemetry, server: ReplayServer) -> None:
+    server.answer_with(
+        json_answer(WHOLE) if shape == "plain" else stream_answer(STREAM, chunk_size=11), method="POST", path=PATH
+    )
+    asked = {"stream": True} if shape == "stream" else {}
+    with feature("talk"):
+        shown = asyncio.run(_ask_async(server.url, **asked)) if mode == "async" else _ask(server.url, **asked)
+    assert len(shown) == (len(EVENTS) if asked else 1)
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality, call.service_tier) == (TOLD, UsageQuality.REPORTED, "priority")
+    assert (call.provider, call.response_id, call.finish_reason) == ("gcp.gemini", "v1_abc", "completed")
+    assert (call.request_model, call.attribution.feature) == ("gemini-3-flash-preview", "talk")
+    assert (call.is_stream, call.operation) == (bool(asked), "generate_content")
+
+
+def test_an_interaction_in_the_background_has_no_usage_yet(telemetry: Telemetry, server: ReplayServer) -> None:
+    server.answer_with(json_answer(_BEGUN), method="POST", path=PATH)
+    assert _ask(server.url, background=True)[0].status == "in_progress"
+    assert (telemetry.call().usage, telemetry.call().usage_quality) == (None, UsageQuality.MISSING)
