@@ -1,10 +1,9 @@
 """Which of several tellings of a call is the call.
 
 We, the SDK itself and other instrumentations may each tell of one call by a span of their own, and frameworks above
-tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts
-cannot change it. Rule 1: tellings with the provider's own id of the answer in common are one call, in one trace or,
-where one of them is of a library that tells in another trace than the one in which the SDK is called, at one time.
-Rule 2: a telling
+tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts cannot change
+it. Rule 1: tellings with the provider's own id of the answer in common are one call, in one trace or, where one of them
+is of a library that tells in another trace than the one in which the SDK is called, at one time. Rule 2: a telling
 around another one of its trace, its ancestor or (where libraries do not link their spans) of another library and around
 it in time, with the same counts or none in both, tells of the same call.
 Rule 3: a telling around several that says the sum of them, or nothing, tells of no call of its own. Rule 4: what was
@@ -73,11 +72,12 @@ class Seen(NamedTuple):
 
 def retellings(seen: Iterable[Seen]) -> set[tuple[str, str]]:
     """Return trace and span id of every telling that does not count, since another one of the same call does."""
-    traces = defaultdict[str, list[Seen]](list)
+    traces = defaultdict[str, dict[str, Seen]](dict)
     for telling in seen:
-        traces[telling.trace_id].append(telling)
+        traces[telling.trace_id][telling.span_id] = telling
     calls, superfluous = list[list[Seen]](), list[Seen]()
-    for tellings in traces.values():
+    for of_trace in traces.values():
+        tellings = list(of_trace.values())
         if len(tellings) > 1 and any(telling.dialect for telling in tellings):
             trace = _Trace(tellings)
             calls += trace.calls()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,17 +132,32 @@ def test_what_others_tell_of_our_calls_is_marked_before_anybody_can_read_it(stor
     assert store.query("SELECT count() FROM llm_tellings").rows == ((16,),)
 
 
-def requests_below(calls: Sequence[LLMCall]) -> bytes:
+def test_what_langsmith_tells_of_our_calls_in_another_trace_is_marked_too(store: Store) -> None:
+    ours = [replace(call, response_id=f"chatcmpl-{number}") for number, call in enumerate(calls(8))]
+    store.write(by_column([request_of(ours[:4]), requests_below(ours[:4], "langsmith")]))
+    assert store.query("SELECT count(), any(dialect) FROM llm_calls").rows == ((4, ""),)
+    store.write(by_column([requests_below(ours, "langsmith")]))
+    store.write(by_column([request_of(ours[4:])]))
+    assert {row[0] for row in store.query("SELECT span_id FROM llm_calls")} == {call.span_id for call in ours}
+    assert store.query("SELECT count() FROM llm_tellings").rows == ((16,),)
+
+
+def requests_below(calls: Sequence[LLMCall], scope: str = "opentelemetry.instrumentation.openai.v1") -> bytes:
+    """Return what a library tells of calls: with our spans as parents, or by the answers' ids in traces of its own."""
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     from otel_llmcost import semconv
 
     request = ExportTraceServiceRequest()
     of_scope = request.resource_spans.add().scope_spans.add()
-    of_scope.scope.name = "opentelemetry.instrumentation.openai.v1"
+    of_scope.scope.name = scope
     for call in calls:
         span = of_scope.spans.add(trace_id=bytes.fromhex(call.trace_id), span_id=bytes.fromhex(call.trace_id)[:8])
-        span.parent_span_id = bytes.fromhex(call.span_id)
+        if scope == "langsmith":
+            span.trace_id = span.trace_id[::-1]
+            span.attributes.add(key=semconv.GEN_AI_RESPONSE_ID).value.string_value = call.response_id
+        else:
+            span.parent_span_id = bytes.fromhex(call.span_id)
         span.start_time_unix_nano, span.end_time_unix_nano = call.started_at_ns + 5, call.started_at_ns + 50
         for name, text in ((semconv.GEN_AI_OPERATION_NAME, "chat"), (semconv.GEN_AI_REQUEST_MODEL, "gpt-4o")):
             span.attributes.add(key=name).value.string_value = text

@@ -77,6 +77,11 @@ def test_the_same_response_id_in_two_traces_at_one_time_is_one_call() -> None:
     assert counted(theirs, seen("o", call_id="r", at=5, until=20, trace_id=ELSEWHERE, counts=None)) == {"s"}
 
 
+def test_a_record_that_came_twice_is_not_its_own_retelling() -> None:
+    ours = seen("o", call_id="r", at=5, until=20, trace_id=ELSEWHERE, counts=None)
+    assert retellings([ours, seen("s", call_id="r", at=0, until=30, counts=None), ours]) == {("1" * 32, "s")}
+
+
 def test_the_same_response_id_in_two_traces_at_two_times_is_two_calls() -> None:
     """A cache may answer again what was answered before."""
     assert counted(seen("s", call_id="r"), seen("l", call_id="r", at=11, trace_id=ELSEWHERE)) == {"s", "l"}
