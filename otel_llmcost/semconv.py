@@ -188,6 +188,9 @@ TOLD_FINISH: Final = (
     "anthropic.message.stop_reason",
     "ai.response.finishReason",
 )
+TOLD_COMPLETION: Final = "gen_ai.completion"
+"""What was answered; LangSmith writes there what a run returned, as JSON."""
+
 TOLD_REQUEST_ID: Final = (PROVIDER_REQUEST_ID, "anthropic.request.id", "aws.request_id")
 TOLD_ENVIRONMENT: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
 GEN_AI_USAGE_RAW: Final = "gen_ai.usage.raw"
