@@ -39,7 +39,8 @@ def verify(
         say("calls were not compared: make what is gone first")
         found = Verification(0, ())
     else:
-        with opened(dsn, data_dir_of(data_dir)) as store, SlowProgress("comparing", days) as progress:
+        place = data_dir_of(data_dir)
+        with opened(dsn, place, must_own=repair) as store, SlowProgress("comparing", days) as progress:
             found = run(store, window, repairs=repair, on_progress=progress.advance_to)
     if form is Format.JSON:
         print(json.dumps(_told(found) | {"definitions": [asdict(difference) for difference in changed]}, indent=2))

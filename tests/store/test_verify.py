@@ -133,3 +133,12 @@ def test_calls_that_come_in_meanwhile_are_no_fault(store: Store, monkeypatch: py
     monkeypatch.setattr(store, "derive", derive_then_write)
     monkeypatch.setattr("otel_llmcost.ledger.verify.TRIES", 20)
     assert verify(store, WINDOW).faults == ()
+
+
+def test_who_may_only_read_compares_what_the_owner_derived(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("otel_llmcost.ledger.verify.OWNER_DERIVES_WITHIN_S", 0)
+    store.write(many_calls(20, seed=34))
+    store.derive()
+    store._engine.command("DELETE FROM spend_daily_log WHERE feature = 'chat'")
+    store.forbid_writes()
+    assert {fault.subject for fault in verify(store, WINDOW).faults} == {"spend_daily of chat"}
