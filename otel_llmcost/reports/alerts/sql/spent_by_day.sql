@@ -1,23 +1,6 @@
--- What was spent since the month or the week began, in parts: today, which has everything; earlier days without tenants;
--- earlier days with tenants, where a limit is about them; and what of the last hour was yesterday, which belongs to no
--- window but the hour's.
-SELECT
-    t.at AS at,
-    toDate(t.at) AS day,
-    toString(t.feature) AS feature,
-    toString(t.team) AS team,
-    toString(t.environment) AS environment,
-    toString(t.tenant) AS tenant,
-    toString(t.workload) AS workload,
-    toString(t.agent) AS agent,
-    toString(t.model) AS model,
-    t.usd AS usd,
-    'both' AS kind
-FROM
-(
-    {include:today}
-) AS t
-UNION ALL
+-- What was spent since the month or the week began, and in the last hour, in parts: earlier days without tenants; hours,
+-- those of earlier days only where a limit is about tenants; and the calls of the hour that runs and the one before it,
+-- as in `today`. What of the last hour was yesterday is of no day here, since the others tell of it, too.
 SELECT
     toDateTime(d.day, 'UTC') AS at,
     d.day AS day,
@@ -45,11 +28,11 @@ SELECT
     toString(h.agent) AS agent,
     toString(h.response_model) AS model,
     toFloat64(ifNull(h.effective_cost, 0)) AS usd,
-    'with tenants' AS kind
+    if(h.hour < toDateTime(toDate($__toTime, 'UTC'), 'UTC'), 'with tenants', 'both') AS kind
 FROM spend_hourly AS h
 WHERE h.hour >=
     (
-        SELECT ifNull(minOrNull(f.since), toDateTime(toDate($__toTime, 'UTC'), 'UTC'))
+        SELECT least(ifNull(minOrNull(f.since), $__toTime), toDateTime(toDate($__toTime, 'UTC'), 'UTC'))
         FROM
         (
             {include:limits_in_force}
@@ -57,11 +40,11 @@ WHERE h.hour >=
         WHERE (f.tenant != '' AND f.per = '' OR f.per = 'tenant')
             AND f.window != 'hour'
     )
-    AND h.hour < toDateTime(toDate($__toTime, 'UTC'), 'UTC')
+    AND h.hour < greatest(toDateTime(toDate($__toTime, 'UTC'), 'UTC'), toStartOfHour($__toTime) - INTERVAL 1 HOUR)
 UNION ALL
 SELECT
     toDateTime(c.started_at, 'UTC') AS at,
-    toDate(0) AS day,
+    if(c.started_at < toDateTime(toDate($__toTime, 'UTC'), 'UTC'), toDate(0), toDate(c.started_at)) AS day,
     toString(c.feature) AS feature,
     toString(c.team) AS team,
     toString(c.environment) AS environment,
@@ -72,5 +55,5 @@ SELECT
     toFloat64(ifNull(c.effective_cost, 0)) AS usd,
     'both' AS kind
 FROM llm_calls AS c
-WHERE c.started_at > $__toTime - INTERVAL 1 HOUR
-    AND c.started_at < toDateTime(toDate($__toTime, 'UTC'), 'UTC')
+WHERE c.started_at >= toStartOfHour($__toTime) - INTERVAL 1 HOUR
+    AND c.started_at <= $__toTime
