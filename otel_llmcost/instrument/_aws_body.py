@@ -14,8 +14,9 @@ import functools
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.instrument._body import MAX_BODY_BYTES, MAX_KEPT_EVENTS, BodyReader, Tap
+from otel_llmcost.instrument._body import MAX_BODY_BYTES, MAX_KEPT_EVENTS, BodyReader
 from otel_llmcost.instrument._call import note_fault
+from otel_llmcost.instrument._watch import Tap
 from otel_llmcost.providers.framing import Frames, event_in
 from otel_llmcost.providers.reading import Reading
 from otel_llmcost.usage import UsageQuality

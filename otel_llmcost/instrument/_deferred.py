@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context
 
 from otel_llmcost.call import LLMCall, ids_of_answer, to_attributes
-from otel_llmcost.instrument._body import watch
 from otel_llmcost.instrument._call import admitted, apply, attribution_of
 from otel_llmcost.instrument._callsite import call_site
 from otel_llmcost.instrument._lines import LineReader, WholeReader
+from otel_llmcost.instrument._watch import watch
 from otel_llmcost.providers.reading import Reading, section, word
 from otel_llmcost.providers.registry import read_answer
 from otel_llmcost.telemetry import runtime

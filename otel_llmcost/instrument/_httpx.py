@@ -11,9 +11,10 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from otel_llmcost.instrument._body import BodyReader, read_document, watch
+from otel_llmcost.instrument._body import BodyReader, read_document
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress
 from otel_llmcost.instrument._patch import ModulePatch
+from otel_llmcost.instrument._watch import watch
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.providers.registry import route_of
 from otel_llmcost.telemetry import runtime

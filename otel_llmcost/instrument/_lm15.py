@@ -10,9 +10,10 @@ import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.instrument._body import BodyReader, Tap
+from otel_llmcost.instrument._body import BodyReader
 from otel_llmcost.instrument._call import note_fault
 from otel_llmcost.instrument._httpx import MAX_REQUEST_BYTES, HTTPXCall, HTTPXPatch, asked_of
+from otel_llmcost.instrument._watch import Tap
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -10,11 +10,12 @@ import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.instrument._body import BodyReader, read_document, watch
+from otel_llmcost.instrument._body import BodyReader, read_document
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._deferred import Deferred
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.instrument._places import Places
+from otel_llmcost.instrument._watch import watch
 from otel_llmcost.providers.reading import Reading
 from otel_llmcost.providers.registry import route_of
 from otel_llmcost.telemetry import runtime

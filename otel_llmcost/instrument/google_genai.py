@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from otel_llmcost.instrument._body import EventReader, Tap, read_document, sent_bytes
+from otel_llmcost.instrument._body import EventReader, read_document, sent_bytes
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._google_batches import BatchPatch
 from otel_llmcost.instrument._google_interactions import interactions_patch
@@ -21,6 +21,7 @@ from otel_llmcost.instrument._google_live import LivePatch
 from otel_llmcost.instrument._instrumentor import Instrumentor
 from otel_llmcost.instrument._lazy import lazy, lazy_async
 from otel_llmcost.instrument._patch import ModulePatch
+from otel_llmcost.instrument._watch import Tap
 from otel_llmcost.providers.formats import google
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.providers.reading import objects, section, word
