@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from otel_llmcost.store import connect
 from tests.store.ledger import a_call, said_by, truth_of
 
@@ -60,3 +62,15 @@ def test_nothing_is_left_of_the_comparison_also_where_one_was_killed(migrated_ds
         store._engine.command(f"CREATE TABLE {beside}.llm_calls_log (x UInt8) ENGINE = MergeTree ORDER BY x")
         assert store.changed_by_hand() == ()
         assert store.query(f"SELECT count() FROM system.databases WHERE name = '{beside}'").rows == ((0,),)
+
+
+@pytest.mark.parametrize("engine", ["chdb"])
+def test_who_keeps_calls_for_other_days_than_it_was_made_for_sees_no_change(dsn: str) -> None:
+    """A collector is told its days by a variable, the command is not."""
+    with connect(dsn, retention_days=90) as store:
+        store.migrate()
+    with connect(dsn) as store:
+        assert store.changed_by_hand() == ()
+        store._engine.command("ALTER TABLE llm_calls_log MODIFY TTL toDateTime(started_at) + INTERVAL 400 DAY")
+        (change,) = store.changed_by_hand()
+    assert (change.found, change.wanted) == tuple(f"toDateTime(started_at) + toIntervalDay({n})" for n in (400, 90))

@@ -124,7 +124,7 @@ def test_a_correction_whose_call_is_gone_is_named(store: Store) -> None:
 
 def test_calls_that_come_in_meanwhile_are_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(many_calls(50, seed=32))
-    real, later = store.derive, iter(many_calls(60, seed=33)[50:])
+    real, later = store.derive, iter(many_calls(53, seed=33)[50:])
 
     def derive_then_write() -> None:
         real()
