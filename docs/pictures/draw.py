@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
 from io import StringIO
 from pathlib import Path
 
@@ -25,15 +26,21 @@ def main(target: str, *command: str) -> None:
 
 
 def _shown_by(command: tuple[str, ...]) -> str:
+    with tempfile.TemporaryDirectory() as home:  # what is shown is not what was done here before
+        return _shown_at(home, command).replace(home, "~")
+
+
+def _shown_at(home: str, command: tuple[str, ...]) -> str:
     parent, child = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LLMCOST_", "XDG_"))}
+    environment = kept | {"HOME": home, "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     process = subprocess.Popen(command, stdout=child, stderr=subprocess.DEVNULL, env=environment)
     os.close(child)
     pieces = []
     while piece := _read(parent):
         pieces.append(piece)
     process.wait()
-    return b"".join(pieces).decode().replace("\r\n", "\n").replace(str(Path.home()), "~")
+    return b"".join(pieces).decode().replace("\r\n", "\n")
 
 
 def _read(descriptor: int) -> bytes:
