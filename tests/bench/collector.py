@@ -155,13 +155,14 @@ class Renewed:
     def __init__(self, bodies: Sequence[bytes]) -> None:
         self._bodies = [np.frombuffer(body, np.uint8) for body in bodies]
         self._ids = [_places_of_ids(body) for body in bodies]
+        self._rng = np.random.default_rng(1)
 
     def each(self, spans: int) -> Iterator[bytes]:
         """Yield requests with so many spans."""
-        rng, number = np.random.default_rng(1), 0
+        number = 0
         while spans > 0:
             body, ids = self._bodies[number % len(self._bodies)].copy(), self._ids[number % len(self._bodies)]
-            body[ids] = rng.integers(1, 256, ids.size, np.uint8)
+            body[ids] = self._rng.integers(1, 256, ids.size, np.uint8)
             yield body.tobytes()
             spans -= REQUEST_SPANS
             number += 1
