@@ -175,6 +175,7 @@ class _Writer:
             service_tier_requested="flex" if draft.service_tier == "flex" else "",
             attempt_kind=draft.attempt_kind,
             attempt_reason=draft.attempt_reason,
+            rejected=draft.rejected,
             request_hash=f"{answer & 0xFFFFFFFF:08x}" if draft.attempt_kind != "retry" else "5c4e3a7b",
             scope_name=f"otel_llmcost.{feature.provider}",
         )

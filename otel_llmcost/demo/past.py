@@ -42,6 +42,7 @@ class Draft:
     is_stream: bool = False
     attempt_kind: str = "first"
     attempt_reason: str = ""
+    rejected: str = ""
     service_tier: str = "default"
     workload: str = ""
     delay_s: float = 0.0
@@ -78,7 +79,7 @@ def _detect_language(random: Random, _moment: Moment) -> Iterator[Draft]:
 
 def _triage(random: Random, _moment: Moment) -> Iterator[Draft]:
     small, large, is_broken = _triage_usage(random), _triage_usage(random), _happens(random, 0.15)
-    yield Draft(model="gpt-5-mini", usage=small)
+    yield Draft(model="gpt-5-mini", usage=small, rejected="json_parse" if is_broken else "")
     if is_broken:
         yield Draft(model="gpt-5.4", usage=large, attempt_kind="fallback", attempt_reason="json_parse", delay_s=4)
 
@@ -86,7 +87,8 @@ def _triage(random: Random, _moment: Moment) -> Iterator[Draft]:
 def retry_triage(random: Random, _moment: Moment) -> Iterator[Draft]:
     """Draw one more turn of a loop whose calls all succeed."""
     usage = _triage_usage(random)
-    yield Draft(model="gpt-5-mini", usage=usage, attempt_kind="retry", attempt_reason="schema_mismatch")
+    reason = "schema_mismatch"
+    yield Draft(model="gpt-5-mini", usage=usage, attempt_kind="retry", attempt_reason=reason, rejected=reason)
 
 
 def _triage_usage(random: Random) -> Usage:
