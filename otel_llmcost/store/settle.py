@@ -67,12 +67,11 @@ _SAME_ANSWER: Final = """
 SELECT DISTINCT
     trace_id,
     provider,
-    {call_id} AS call_id,
+    {call_id},
     dialect
 FROM llm_calls_log
-PREWHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
-    AND {told_by}
-WHERE call_id IN (SELECT arrayJoin({ids}))
+WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
+    AND {call_id} IN (SELECT arrayJoin({ids}))
 """
 _TOLD_LATER: Final = """
 SELECT DISTINCT trace_id
@@ -121,16 +120,16 @@ _IN_TRACES: Final = """
 """
 
 
-def _rendered(sql: str, told_by: str = "true") -> str:
+def _rendered(sql: str) -> str:
     call_id = "if(response_id = '', provider_request_id, response_id)"
-    return sql.replace("{call_id}", call_id).replace("{told_by}", told_by).replace("{ids}", LISTED_IDS)
+    return sql.replace("{call_id}", call_id).replace("{ids}", LISTED_IDS)
 
 
 _TOLD: Final = _rendered(_TELLING + _OTHERS_TELL + _LATEST)
 _TOLD_IN: Final = _rendered(_TELLING + _IN_TRACES + _LATEST)
 _TOLD_BY_ALL: Final = _rendered(_SAME_ANSWER)
-_TOLD_BY_OTHERS: Final = _rendered(_SAME_ANSWER, "dialect != ''")
-_TOLD_ELSEWHERE: Final = _rendered(_SAME_ANSWER, f"dialect IN {sorted(TELL_ELSEWHERE)}")
+_TOLD_BY_OTHERS: Final = _rendered(_SAME_ANSWER + "    AND dialect != ''\n")
+_TOLD_ELSEWHERE: Final = _rendered(_SAME_ANSWER + f"    AND dialect IN {sorted(TELL_ELSEWHERE)}\n")
 _CONTESTED_IN_LIST, _TOLD_LATER_IN_LIST = (
     sql.replace("{told}", f"SELECT arrayJoin({LISTED_IDS})") for sql in (_CONTESTED, _TOLD_LATER)
 )
