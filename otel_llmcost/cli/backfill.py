@@ -50,7 +50,7 @@ def backfill(
     place = data_dir_of(data_dir)
     pricer = pricer_of(place)
     with ExitStack() as stack:
-        store = stack.enter_context(opened(dsn, place))
+        store = stack.enter_context(opened(dsn, place, changes=True))
         asked = stack.enter_context(connected(source_dsn, place, cluster="")) if source_dsn else store
         parts = _parts(kind, source, asked)
         progress = Progress(place / "backfill", f"{kind} {source_dsn} {source} into {store.location}")

@@ -36,7 +36,8 @@ def init(dsn: Dsn = "", data_dir: DataDir = None) -> None:
     known = {feature.name for feature in (said.features or ())} if said else set[str]()
     limited = {limit.scope_text for limit in (said.limits or ())} if said else set[str]()
     with opened(dsn, place) as store:
-        store.derive()
+        if not store.is_read_only:
+            store.derive()
         found = seen(store, datetime.now(UTC).date())
     features = [each for each in found if each.feature not in known]
     limits = [first_limit(each) for each in found if f"feature={each.feature}" not in limited]
@@ -63,7 +64,7 @@ def load_catalogue(
     if config.path is None or config.catalogue is None:
         msg = "there is no llmcost.yaml with a catalogue; `llmcost catalog init` writes one"
         raise ConfigError(msg)
-    with opened(dsn, place) as store:
+    with opened(dsn, place, changes=True) as store:
         changed = load(store, config.catalogue, today=_day(since), actor=getpass.getuser())
         store.derive()
         print(f"{store.location}: " + ", ".join(f"{count} {name} changed" for name, count in changed.items()))

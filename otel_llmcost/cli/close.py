@@ -31,7 +31,7 @@ def close(
     from otel_llmcost.ledger import books
 
     first, who = _month(month), actor or getpass.getuser()
-    with opened(dsn, data_dir_of(data_dir)) as store:
+    with opened(dsn, data_dir_of(data_dir), changes=True) as store:
         if take_back:
             books.reopen(store, first, actor=who, reason=reason)
             print(f"{month} is open again")

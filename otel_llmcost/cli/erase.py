@@ -31,7 +31,7 @@ def erase(
         raise ConfigError(msg)
     kind, value = ("tenant", tenant) if tenant else ("user", user)
     place = data_dir_of(data_dir)
-    with opened(dsn, place) as store:
+    with opened(dsn, place, changes=True) as store:
         if not yes and not typer.confirm(f"Remove every call of {kind} {value} from {store.location} for good?"):
             return ExitCode.FINDINGS
         with SlowProgress("erasing"):

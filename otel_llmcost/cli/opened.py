@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from otel_llmcost.cli.exits import say
 from otel_llmcost.cli.progress import SlowProgress
+from otel_llmcost.errors import StoreRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,9 @@ CLUSTER_VARIABLE: Final = "LLMCOST_CLUSTER"
 
 
 @contextmanager
-def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: bool = False) -> Iterator[Store]:
+def opened(
+    dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: bool = False, changes: bool = False
+) -> Iterator[Store]:
     """Give the store, with all in it that was waiting in the spool.
 
     Where another process owns the embedded store and answers queries, that one is asked, and takes in the spool itself.
@@ -36,6 +39,7 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: 
         data_dir: Where the spool is.
         pricer: The rates; None for those of this set-up.
         must_own: Whether an embedded store has to be our own, and its owner is not asked.
+        changes: Whether more than questions are asked of it, which its owner would refuse.
 
     Raises:
         ConfigError: The DSN, `llmcost.yaml` or a variable cannot be used.
@@ -47,6 +51,10 @@ def opened(dsn: str, data_dir: Path, pricer: Pricer | None = None, *, must_own: 
     from otel_llmcost.ledger.rates import tell
 
     if not must_own and (owner := asked_elsewhere(dsn, data_dir)):
+        if changes:
+            address = owner.rpartition("/")[2].rpartition("@")[2]
+            msg = f"the process at {address} has the store, and only answers questions: stop it, and run this again"
+            raise StoreRefusedError(msg)
         load_config(os.environ, data_dir)
         with connected(owner, data_dir, cluster="") as store:
             store.forbid_writes()

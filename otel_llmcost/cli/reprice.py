@@ -45,7 +45,7 @@ def reprice(
     conditions = [_condition(text) for text in where or []]
     window = window_of(since, until, timezone=timezone, now_ns=time.time_ns(), names=("--from", "--to"))
     pricer = pricer_of(place, path_of(table, place) if table else None)
-    with opened(dsn, place) as store:
+    with opened(dsn, place, changes=not dry_run) as store:
         with SlowProgress("pricing") as progress:
             found = run(store, window, pricer, where=conditions, is_dry_run=True, on_progress=progress.advance_to)
         _show(found, pricer.table.version)

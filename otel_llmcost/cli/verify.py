@@ -40,7 +40,7 @@ def verify(
         found = Verification(0, ())
     else:
         place = data_dir_of(data_dir)
-        with opened(dsn, place, must_own=repair) as store, SlowProgress("comparing", days) as progress:
+        with opened(dsn, place, changes=repair) as store, SlowProgress("comparing", days) as progress:
             found = run(store, window, repairs=repair, on_progress=progress.advance_to)
     if form is Format.JSON:
         print(json.dumps(_told(found) | {"definitions": [asdict(difference) for difference in changed]}, indent=2))

@@ -45,3 +45,12 @@ def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
         assert told.code == 3, "an owner that is only an address cannot be told what to keep"
         assert "run this where its store is" in told.error
         assert len(inbox.bodies("/hook")) == 1
+
+
+def test_what_changes_the_ledger_wants_its_owner_stopped(tmp_path: Path) -> None:
+    with running("up", "--pages-port", "0", data_dir=tmp_path, for_s=300) as process:
+        assert "dashboards at" in line_of(process)
+        told = llmcost("erase", "--tenant", "acme", "--yes", data_dir=tmp_path)
+        assert (told.code, "only answers questions: stop it, and run this again" in told.error) == (3, True)
+        told = llmcost("verify", "--since", "1d", data_dir=tmp_path)
+        assert (told.code, "0 calls: every rollup equals them" in told.out) == (0, True)
