@@ -1,6 +1,6 @@
--- Answers that are cut off by their limit or rejected by the application: a fifth of the last two hours' calls, five bad
--- calls at least, three times the share of the last seven days, and 0.25 USD. Where one of a hundred is bad, five of 25
--- are so by chance once in 200,000 looks.
+-- Answers that are cut off by their limit or rejected by the application, and calls that are made again: a fifth of the
+-- last two hours' calls, five bad calls at least, three times the share of the last seven days, and 0.25 USD. Where one
+-- of a hundred is bad, five of 25 are so by chance once in 200,000 looks.
 SELECT
     n.feature AS feature,
     '' AS environment,
@@ -9,7 +9,7 @@ SELECT
     n.share AS value,
     n.usd AS usd,
     n.since AS since,
-    concat(toString(round(100 * n.share)), ' % of calls cut off or rejected, usually ', toString(round(100 * ifNull(o.share, 0))), ' %') AS what,
+    concat(toString(round(100 * n.share)), ' % of calls cut off, rejected or made again, usually ', toString(round(100 * ifNull(o.share, 0))), ' %') AS what,
     n.driver AS driver,
     n.offenders AS offenders
 FROM
@@ -27,10 +27,10 @@ FROM
         SELECT
             c.feature AS feature,
             c.started_at AS started_at,
-            c.attempt_kind IN ('retry', 'fallback') AS is_again,
+            c.rejected != '' OR c.attempt_kind IN ('retry', 'fallback') AS is_again,
             is_again OR c.finish_reason IN ('length', 'max_tokens', 'MAX_TOKENS', 'max_output_tokens') AS is_bad,
             toFloat64(ifNull(c.effective_cost, 0)) AS usd,
-            if(c.attempt_reason = '', c.finish_reason, c.attempt_reason) AS why
+            coalesce(nullIf(c.rejected, ''), nullIf(c.attempt_reason, ''), c.finish_reason) AS why
         FROM llm_calls AS c
         WHERE c.started_at > $__toTime - INTERVAL 2 HOUR
             AND c.started_at <= $__toTime
@@ -42,7 +42,7 @@ LEFT JOIN
 (
     SELECT
         c.feature AS feature,
-        countIf(c.attempt_kind IN ('retry', 'fallback') OR c.finish_reason IN ('length', 'max_tokens', 'MAX_TOKENS', 'max_output_tokens')) / count() AS share
+        countIf(c.rejected != '' OR c.attempt_kind IN ('retry', 'fallback') OR c.finish_reason IN ('length', 'max_tokens', 'MAX_TOKENS', 'max_output_tokens')) / count() AS share
     FROM llm_calls_log AS c
     WHERE c.started_at > $__toTime - INTERVAL 7 DAY
         AND c.started_at <= $__toTime - INTERVAL 2 HOUR
