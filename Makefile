@@ -31,10 +31,10 @@ demo: $(VENV)/.demo
 test: $(VENV)/.dev
 	@$(BIN)/pytest -n $(JOBS) --dist loadfile -m 'not long' $(ARGS)
 
-## test-long: run what `make test` leaves out: what takes minutes to prove on a large scale
+## test-long: run what `make test` leaves out: the store's tests on a server too, other people's libraries, kills, silent months
 .PHONY: test-long
 test-long: $(VENV)/.dev
-	@$(BIN)/pytest -n $(JOBS) --dist load -m long $(ARGS)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -m long $(ARGS)
 
 ## test-oldest: run the tests of instrumentation and attribution on the oldest packages that we admit
 .PHONY: test-oldest

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_each_call_is_stored_once_whoever_is_killed_and_however_often_it_is_sent(library: Path, tmp_path: Path) -> None:
     outcome = run(Plan(calls=4_000, collector_kills=3, server_kills=1, seed=11), tmp_path, library)
     assert outcome.stored.calls == outcome.sent.calls

@@ -10,7 +10,7 @@ import pytest
 from otel_llmcost.store import PricedCall, Store, connect
 from tests.support import clickhouse, months
 from tests.support.catalogue import fill_catalogue
-from tests.support.stores import copied
+from tests.support.stores import ENGINES, copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def fill(dsn: str, calls: list[PricedCall], until_ns: int) -> None:
         store.derive()
 
 
-@pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+@pytest.fixture(scope="module", params=ENGINES)
 def seeded(request: pytest.FixtureRequest, until_ns: int) -> Iterator[Store]:
     """The calls in a store of each kind, for modules that only read; a process opens one embedded store at a time."""
     dsn: str = request.getfixturevalue("seeded_files" if request.param == "chdb" else "seeded_database")

@@ -134,6 +134,7 @@ def store(calls: list[PricedCall], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.mark.server
+@pytest.mark.long
 def test_a_real_server_tells_the_same(store: Store, calls: list[PricedCall], server: Server) -> None:
     """Embedded engine and server are of different releases."""
     with filled(server.dsn("incidents"), calls) as other:

@@ -18,7 +18,7 @@ from otel_llmcost.store import PricedCall, Store, connect
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.dashboards.test_alerts import BY_NAME, firings, midnight_ns
 from tests.support.months import DAY_NS, HOUR_NS
-from tests.support.stores import migrated
+from tests.support.stores import ENGINES, migrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def call(number: int, hours: float, who: Attribution, usd: str) -> PricedCall:
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+@pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     dsn = migrated(tmp_path_factory) if request.param == "chdb" else request.getfixturevalue("server").dsn("limits")
     with connect(dsn) as store:

@@ -24,6 +24,8 @@ calls grow, and a week at twice the usual.
 """
 DAYS: Final = 97
 
+pytestmark = pytest.mark.long
+
 
 def quiet(product: Product, start_ns: int) -> Product:
     """Return what a feature does in an hour of these.

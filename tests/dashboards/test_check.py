@@ -16,7 +16,7 @@ from otel_llmcost.reports.alerts.told import event_of, to_tell, told_before
 from otel_llmcost.store import Store, connect
 from tests.support.inboxes import PAGERDUTY_KEY, SLACK_PATH, Web, as_all, web
 from tests.support.months import HOUR_NS, SHOP, Product, altered, month
-from tests.support.stores import copied, migrated
+from tests.support.stores import ENGINES, copied, migrated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def test_a_message_says_all_of_it() -> None:
     ]
 
 
-@pytest.fixture(scope="module", params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+@pytest.fixture(scope="module", params=ENGINES)
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     dsn = migrated(tmp_path_factory) if request.param == "chdb" else request.getfixturevalue("server").dsn("told")
     with connect(dsn) as store:

@@ -11,6 +11,7 @@ import pytest
 
 from otel_llmcost.store import Store, connect, derive
 from tests.support import clickhouse
+from tests.support.stores import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def server(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
-@pytest.fixture(params=["chdb", pytest.param("server", marks=pytest.mark.server)])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """Each kind of engine in turn."""
     return str(request.param)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tests.support.cluster import Front
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.long]
 DAY = Window(since_ns=MIDNIGHT_NS, until_ns=MIDNIGHT_NS + HOUR_NS)
 _SHARDS_OF = "SELECT cityHash64(arrayJoin({ids:Array(String)})) % 2"
 

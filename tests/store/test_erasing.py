@@ -15,6 +15,7 @@ from otel_llmcost.ledger.verify import verify
 from otel_llmcost.reports.window import Window
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, SAID, a_call, said_by, truth_of
 from tests.store.test_once import nested
+from tests.support.stores import ENGINES
 
 if TYPE_CHECKING:
     from otel_llmcost.store import PricedCall, Store
@@ -138,7 +139,7 @@ class _CutShortError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("engine", [pytest.param("server", marks=pytest.mark.server)])
+@pytest.mark.parametrize("engine", ENGINES[1:])
 def test_a_run_cut_short_anywhere_is_finished_by_the_next(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each run is cut some steps later than the one before, on a ledger of its own; then it is run again.
 

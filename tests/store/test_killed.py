@@ -32,6 +32,8 @@ STEPS = {
 }
 """Statements before which the process dies; together they stand in each part of each operation."""
 
+pytestmark = pytest.mark.long
+
 
 def prepare(operation: str, store: Store, place: Path) -> None:
     """Fill the ledger, or the file, that the operation starts from."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import pytest
 
 from otel_llmcost.store import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
+ENGINES: Final = ("chdb", pytest.param("server", marks=[pytest.mark.server, pytest.mark.long]))
+"""The engines on which a store's tests run. A short run asks the server only what the embedded engine cannot tell."""
 
 
 def copied(factory: pytest.TempPathFactory, name: str, fill: Callable[[str], None]) -> str:
