@@ -1,11 +1,11 @@
 """Which of several tellings of a call is the call.
 
 We, the SDK itself and other instrumentations may each tell of one call by a span of their own, and frameworks above
-tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts cannot change
-it. Rule 1: tellings with the provider's own id of the answer in common are one call, in one trace or, where one of them
-is of a library that tells in another trace than the one in which the SDK is called, at one time. Rule 2: a telling
-around another one of its trace, its ancestor or (where libraries do not link their spans) of another library and around
-it in time, with the same counts or none in both, tells of the same call.
+tell of it again. The answer here is a function of the set of tellings alone: order, batches and restarts cannot
+change it. Rule 1: tellings with the provider's own id of the answer in common are one call, in one trace or, where one
+of them is of a library that tells in another trace than the one in which the SDK is called, at one time. Rule 2: a
+telling around another one of its trace, its ancestor or (where libraries do not link their spans) of another library
+and around it in time, with the same counts or none in both, tells of the same call.
 Rule 3: a telling around several that says the sum of them, or nothing, tells of no call of its own. Rule 4: what was
 answered later we tell in a trace that is derived from the answer's id; it is one call with what others tell of that
 answer, in whatever trace, at whatever time. Of the tellings of one call the one that has counts wins, then the one that
