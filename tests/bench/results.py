@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench import collector, pricing, store
 from tests.bench.subjects import BARE, BEDROCK_RIVALS, OURS, RIVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 Goal = tuple[str, float, float, str]
 """What is wanted, what was measured, what it may be at most, the unit."""
+
+_TOLD_BY_THEMSELVES: Final[Mapping[str, Callable[[dict[str, Any]], Iterable[str]]]] = {
+    "collector": collector.table,
+    "memory": collector.held_lines,
+    "store": store.lines,
+    "panels": store.panel_lines,
+}
 
 
 def tables(found: Mapping[str, Any]) -> Iterator[str]:
@@ -29,12 +36,9 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
     if priced := found.get("pricing"):
         yield f"\nPricing {priced['batch']:,} calls of {priced['keys']} kinds, CPU, median of rounds\n"
         yield from _table([["", "µs a call", "at best", "calls a second", "× by column"], *pricing.rows(priced)])
-    if collected := found.get("collector"):
-        yield from collector.table(collected)
-    if held := found.get("memory"):
-        yield from collector.held_lines(held)
-    if stored := found.get("store"):
-        yield from store.lines(stored)
+    for name, lines in _TOLD_BY_THEMSELVES.items():
+        if part := found.get(name):
+            yield from lines(part)
     yield "\nGoals\n"
     for name, value, limit, unit in goals(found):
         yield f"  {'met   ' if value <= limit else 'MISSED'}  {name}: {value:.1f} {unit} (at most {limit:.1f})"
@@ -63,6 +67,8 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
         wanted += pricing.goals(priced)
     if stored := found.get("store"):
         wanted += store.goals(stored)
+    if shown := found.get("panels"):
+        wanted += store.panel_goals("panels", shown["panels"])
     return wanted
 
 

@@ -63,6 +63,22 @@ def measure(size: int) -> dict[str, Any]:
         }
 
 
+def panels(size: int) -> dict[str, Any]:
+    """Return what each panel takes at `size` calls, without the rest of `measure`, which takes much longer."""
+    with (
+        tempfile.TemporaryDirectory() as place,
+        clickhouse.running(Path(place)) as server,
+        connect(server.dsn("panels")) as store,
+    ):
+        store.migrate()
+        for rollup in derive.ROLLUPS:
+            store._engine.command(f"SYSTEM STOP VIEW {rollup}_log_mv")
+        _fill(store, store_calls.calls(has_tenants=True), size, _times(size))
+        store.derive()
+        _merge(store)
+        return {"calls": size, "panels": _shown(store), "load": round(os.getloadavg()[1], 1)}
+
+
 def _proven(server: clickhouse.Server) -> int:
     """Return how many of a part of the calls the writer makes any different."""
     with connect(server.dsn("made")) as made, connect(server.dsn("written")) as written:
@@ -93,8 +109,7 @@ def _measured(dsn: str, size: int, *, has_tenants: bool) -> dict[str, Any]:
         store.derive()
         store._engine.command(store_calls.STOCK)
         _fill(store, store_calls.spans(has_tenants=has_tenants), size + FRESH, times)
-        for table in ("llm_calls_log", *(f"{rollup}_log" for rollup in derive.ROLLUPS)):
-            store._engine.command(f"OPTIMIZE TABLE {table} FINAL")
+        _merge(store)
         found |= {
             "bytes_a_row": _bytes(store, size),
             "table_bytes_a_call": _table_bytes(store, size),
@@ -121,6 +136,11 @@ def _fill(store: Store, sql: str, size: int, times: dict[str, int], *, first: in
     for start in range(first, first + size, BATCH):
         store._engine.change(sql, {**times, "first": start, "rows": min(BATCH, first + size - start)})
     return time.perf_counter() - began
+
+
+def _merge(store: Store) -> None:
+    for table in ("llm_calls_log", *(f"{rollup}_log" for rollup in derive.ROLLUPS)):
+        store._engine.command(f"OPTIMIZE TABLE {table} FINAL")
 
 
 def _seen(store: Store, *, has_tenants: bool, times: dict[str, int]) -> dict[str, float]:
@@ -228,9 +248,14 @@ def goals(found: dict[str, Any]) -> Iterator[tuple[str, float, float, str]]:
         for question, each in told["questions"].items():
             yield f"{name}, {question}, p95", each["p95_ms"], 100.0, "ms"
             yield f"{name}, {question}, of what otel_traces takes", 100 / each["times"], 5.0, "%"
-        slowest = max(each["ms"] for panels in told["panels"].values() for each in panels.values())
-        yield f"{name}, slowest panel", slowest, 300.0, "ms"
-        yield f"{name}, overview", sum(each["ms"] for each in told["panels"]["overview"].values()), 1500.0, "ms"
+        yield from panel_goals(name, told["panels"])
+
+
+def panel_goals(name: str, boards: dict[str, dict[str, Any]]) -> Iterator[tuple[str, float, float, str]]:
+    """Give the goals of the panels."""
+    slowest = max(each["ms"] for asked in boards.values() for each in asked.values())
+    yield f"{name}, slowest panel", slowest, 300.0, "ms"
+    yield f"{name}, overview", sum(each["ms"] for each in boards["overview"].values()), 1500.0, "ms"
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -260,13 +285,27 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"| {each['stock_p50_ms']} ms | {each['times']} |"
             for question, each in told["questions"].items()
         ]
-        out += ["", "| dashboard | queries | altogether | CPU | slowest |", "|---|---|---|---|---|"]
-        for board, panels in told["panels"].items():
-            slowest_ms, slowest = max((each["ms"], title) for title, each in panels.items())
-            all_ms, all_cpu_ms = (sum(each[kind] for each in panels.values()) for kind in ("ms", "cpu_ms"))
-            out.append(
-                f"| {board} | {len(panels)} | {all_ms:.0f} ms | {all_cpu_ms:.0f} ms | {slowest}, {slowest_ms:.0f} ms |"
-            )
+        out += _board_lines(told["panels"])
+    return out
+
+
+def panel_lines(found: dict[str, Any]) -> list[str]:
+    """Return what `panels` found as a table."""
+    return [
+        "",
+        f"Panels: {found['calls']:,} calls over {DAYS} days; load {found['load']}",
+        *_board_lines(found["panels"]),
+    ]
+
+
+def _board_lines(boards: dict[str, dict[str, Any]]) -> list[str]:
+    out = ["", "| dashboard | queries | altogether | CPU | slowest |", "|---|---|---|---|---|"]
+    for board, asked in boards.items():
+        slowest_ms, slowest = max((each["ms"], title) for title, each in asked.items())
+        all_ms, all_cpu_ms = (sum(each[kind] for each in asked.values()) for kind in ("ms", "cpu_ms"))
+        out.append(
+            f"| {board} | {len(asked)} | {all_ms:.0f} ms | {all_cpu_ms:.0f} ms | {slowest}, {slowest_ms:.0f} ms |"
+        )
     return out
 
 
