@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections import Counter, deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -82,10 +83,11 @@ class Pipeline:
         self.taken += 1
         if call.attribution.feature:
             self.named += 1
-        if self._queue.qsize() >= self._settings.max_queue_size:
+        if len(self._queue) >= self._settings.max_queue_size:
             self.dropped["queue_full"] += 1
             return
-        self._queue.put((call, attributes))
+        self._queue.append((call, attributes))
+        self._bell.put(None)
         if self._worker is None:
             self._start()
         elif time.monotonic() > self._due_s:
@@ -93,14 +95,15 @@ class Pipeline:
 
     def hear(self, read: Callable[[], LLMCall | None]) -> None:
         """Take what others tell, which the worker reads. It is no call of ours: neither counted nor measured."""
-        if self._queue.qsize() >= self._settings.max_queue_size:
+        if len(self._queue) >= self._settings.max_queue_size:
             self.dropped["queue_full"] += 1
         else:
             self.later(partial(self._read, read))
 
     def later(self, work: Callable[[], None]) -> None:
         """Have the worker do something that the garbage collector, which may hold any lock, must not do itself."""
-        self._queue.put(work)
+        self._queue.append(work)
+        self._bell.put(None)
         if self._worker is None:
             self._start()
 
@@ -115,7 +118,7 @@ class Pipeline:
         Args:
             timeout_s: Seconds to wait for the worker, if it is at it.
         """
-        if not (self.taken or self._lingering) and self._queue.empty():
+        if not (self.taken or self._queue):
             return True
         return self._work_off(timeout_s) and not self._waiting
 
@@ -124,7 +127,7 @@ class Pipeline:
         self.release()
         self.flush()
         self._worker = None  # a later call, such as one of another exit handler, starts a new one
-        self._queue.put(None)
+        self._bell.put(None)
         if self._delivery is not None:
             try:
                 self._delivery.close()
@@ -147,9 +150,10 @@ class Pipeline:
         self._reset()
 
     def _reset(self) -> None:
-        # SimpleQueue.put is reentrant: the garbage collector and signal handlers may finish a call at any moment.
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._lingering: deque[_Item] = deque()
+        # Both take an item at any moment, also from the garbage collector and signal handlers. The worker waits for
+        # the bell and not for an item, so that nothing is ever in its hands where a flush cannot see it.
+        self._queue: deque[_Item] = deque()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._waiting: deque[tuple[Frame, int]] = deque()
         self._is_due = False
         self._due_s = 0.0
@@ -179,18 +183,16 @@ class Pipeline:
     # --- the worker's side ---
 
     def _run(self) -> None:
-        mine, lingering = self._queue, self._lingering
+        mine, bell = self._queue, self._bell
         while self._worker is threading.current_thread():
-            try:
-                item = mine.get(timeout=RETRY_S if self._waiting or self._is_due else IDLE_S)
-            except queue.Empty:
-                pass
-            else:
-                if item is not None:
-                    lingering.append(item)
-                    item = None  # an idle worker keeps nothing of the application alive
-                    self._due_s = time.monotonic() + LINGER_S + GRACE_S
-                    time.sleep(LINGER_S)
+            with suppress(queue.Empty):
+                bell.get(timeout=RETRY_S if self._waiting or self._is_due else IDLE_S)
+            if mine:
+                self._due_s = time.monotonic() + LINGER_S + GRACE_S
+                time.sleep(LINGER_S)
+            with suppress(queue.Empty):
+                while True:
+                    bell.get_nowait()
             self._due_s = math.inf
             self._work_off()
             self._due_s = 0.0
@@ -226,14 +228,10 @@ class Pipeline:
         return batch
 
     def _next(self) -> _Item | None:
-        if self._lingering:
-            return self._lingering.popleft()
         try:
-            while (item := self._queue.get_nowait()) is None:
-                pass
-        except queue.Empty:
+            return self._queue.popleft()
+        except IndexError:
             return None
-        return item
 
     def _read(self, read: Callable[[], LLMCall | None]) -> None:
         from otel_llmcost.call import to_attributes
@@ -241,7 +239,7 @@ class Pipeline:
         if (call := read()) is not None:
             call.attribution = call.attribution.over(self._settings.defaults)
             call.feature_source = call.feature_source or ("default" if call.attribution.feature else "")
-            self._queue.put((call, to_attributes(call)))
+            self._queue.append((call, to_attributes(call)))
 
     def _encode(self, batch: list[_Finished]) -> None:
         from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
