@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.bench import calls, collector, micro, pricing, results, startup, store
 from tests.bench.environments import BUILD, python_of
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="fresh processes of each kind")
     parser.add_argument("--spans", type=int, default=200_000, help="spans through the collector and beside it")
     parser.add_argument("--size", type=int, default=2_000_000, help="calls in the store, four minutes a million")
+    parser.add_argument("--keep", type=Path, help="directory that keeps the store: the next run only asks it again")
     asked = parser.parse_args()
     parts = {
         "calls": lambda: calls.measure(calls.OPENAI, asked.rounds),
@@ -41,8 +43,8 @@ def main() -> None:
         "pricing": lambda: pricing.measure(asked.rounds),
         "collector": lambda: collector.measure(asked.spans),
         "memory": lambda: collector.hold(asked.spans),
-        "store": lambda: store.measure(asked.size),
-        "panels": lambda: store.panels(asked.size),
+        "store": lambda: store.measure(asked.size, asked.keep),
+        "panels": lambda: store.panels(asked.size, asked.keep),
     }
     for rival in (*RIVALS, *BEDROCK_RIVALS):
         if asked.only is None or asked.only in _WITH[SDK_OF[rival]]:

@@ -3,14 +3,18 @@
 Calls are made inside the engine (`store_calls`), with all derivations running. The same calls go into an `otel_traces`
 table with the stock schema of the Collector's exporter, and the same questions are asked of both: the answers must be
 equal to the last digit. Caches are warm: of the runs of each question the first is left out.
+
+Fifty million calls take an hour to make. A directory that is named keeps them, and the next run only asks.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,31 +56,43 @@ _CHOSEN: Final = {"feature": {"feature": ("feature_3",)}}
 """What one has chosen on a dashboard; the feature's shows one feature."""
 
 
-def measure(size: int) -> dict[str, Any]:
+def measure(size: int, kept: Path | None) -> dict[str, Any]:
     """Return what the ledger takes at `size` calls, with 2,000 tenants, and at a fifth of them without any."""
-    with tempfile.TemporaryDirectory() as place, clickhouse.running(Path(place)) as server:
-        differing = _proven(server)
+    with _place(kept) as place, clickhouse.running(place) as server:
         return {
-            "differing": differing,
-            "with tenants": _measured(server.dsn("with_tenants"), size, has_tenants=True),
-            "without tenants": _measured(server.dsn("without_tenants"), size // 5, has_tenants=False),
+            "differing": _once(place / "differing.json", lambda: _proven(server)),
+            "with tenants": _measured(server, place, "with_tenants", size),
+            "without tenants": _measured(server, place, "without_tenants", size // 5),
         }
 
 
-def panels(size: int) -> dict[str, Any]:
+def panels(size: int, kept: Path | None) -> dict[str, Any]:
     """Return what each panel takes at `size` calls, without the rest of `measure`, which takes much longer."""
-    with (
-        tempfile.TemporaryDirectory() as place,
-        clickhouse.running(Path(place)) as server,
-        connect(server.dsn("panels")) as store,
-    ):
+    with _place(kept) as place, clickhouse.running(place) as server, connect(server.dsn("with_tenants")) as store:
         store.migrate()
-        for rollup in derive.ROLLUPS:
-            store._engine.command(f"SYSTEM STOP VIEW {rollup}_log_mv")
-        _fill(store, store_calls.calls(has_tenants=True), size, _times(size))
-        store.derive()
-        _merge(store)
+        _stop_deriving(store)
+        if not (place / "with_tenants.json").exists():
+            _fill(store, store_calls.calls(has_tenants=True), size, _times(size))
+            store.derive()
+            _merge(store)
         return {"calls": size, "panels": _shown(store), "load": round(os.getloadavg()[1], 1)}
+
+
+@contextmanager
+def _place(kept: Path | None) -> Iterator[Path]:
+    """Give the directory of the server: the one that is to be kept, or one for this run."""
+    if kept is not None:
+        yield kept
+        return
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place)
+
+
+def _once(file: Path, make: Callable[[], Any]) -> Any:
+    """Return what `make` found, in this run or in the one that filled the directory."""
+    if not file.exists():
+        file.write_text(json.dumps(make()))
+    return json.loads(file.read_text())
 
 
 def _proven(server: clickhouse.Server) -> int:
@@ -91,34 +107,45 @@ def _proven(server: clickhouse.Server) -> int:
     return found
 
 
-def _measured(dsn: str, size: int, *, has_tenants: bool) -> dict[str, Any]:
-    with connect(dsn) as store:
+def _measured(server: clickhouse.Server, place: Path, name: str, size: int) -> dict[str, Any]:
+    has_tenants = name == "with_tenants"
+    with connect(server.dsn(name)) as store:
         store.migrate()
-        times = _times(size)
-        took_s = _fill(store, store_calls.calls(has_tenants=has_tenants), size, times)
-        began = time.perf_counter()
-        store.derive()
-        found: dict[str, Any] = {
-            "calls": size,
-            "rows_a_second": round(size / took_s),
-            "derived_s": round(time.perf_counter() - began, 1),
-            **_seen(store, has_tenants=has_tenants, times=times),
-        }
-        for rollup in derive.ROLLUPS:
-            store._engine.command(f"SYSTEM STOP VIEW {rollup}_log_mv")
-        store.derive()
-        store._engine.command(store_calls.STOCK)
-        _fill(store, store_calls.spans(has_tenants=has_tenants), size + FRESH, times)
-        _merge(store)
-        found |= {
+        made = _once(place / f"{name}.json", lambda: _made(store, size, has_tenants=has_tenants))
+        _stop_deriving(store)
+        return made | {
             "bytes_a_row": _bytes(store, size),
             "table_bytes_a_call": _table_bytes(store, size),
-            "questions": _asked(store, times, tenant="tenant_7" if has_tenants else ""),
+            "questions": _asked(store, made["times"], tenant="tenant_7" if has_tenants else ""),
             "panels": _shown(store),
             "load": round(os.getloadavg()[1], 1),
         }
-        store._engine.command(f"DROP DATABASE {store._engine.database} SYNC")
-        return found
+
+
+def _made(store: Store, size: int, *, has_tenants: bool) -> dict[str, Any]:
+    """Make the calls, their rollups and the stock table, and return how fast that was."""
+    times = _times(size)
+    took_s = _fill(store, store_calls.calls(has_tenants=has_tenants), size, times)
+    began = time.perf_counter()
+    store.derive()
+    found: dict[str, Any] = {
+        "calls": size,
+        "times": times,
+        "rows_a_second": round(size / took_s),
+        "derived_s": round(time.perf_counter() - began, 1),
+        **_seen(store, has_tenants=has_tenants, times=times),
+    }
+    _stop_deriving(store)
+    store.derive()
+    store._engine.command(store_calls.STOCK)
+    _fill(store, store_calls.spans(has_tenants=has_tenants), size + FRESH, times)
+    _merge(store)
+    return found
+
+
+def _stop_deriving(store: Store) -> None:
+    for rollup in derive.ROLLUPS:
+        store._engine.command(f"SYSTEM STOP VIEW {rollup}_log_mv")
 
 
 def _times(size: int) -> dict[str, int]:
