@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.coverage import PAGE, Cell, cells_of, cells_on, page_of
+from tests.support.coverage import COLLECTED, PAGE, Cell, cells_of, cells_on, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +22,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_faults] = []
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     """Have every claim travel with the test's report, also from a worker of xdist."""
+    config.stash[COLLECTED] = list(items)
+    yield
     for item in items:
         item.user_properties += [(_CELL, tuple(cell)) for cell in sorted(cells_of(item))]
 

@@ -94,6 +94,7 @@ def test_the_python_exporters(up: Running, kind: str) -> None:
     arrived(up, f"python-{kind}", COUNT)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["grpc", "proto", "json"])
 def test_the_javascript_exporters(up: Running, kind: str) -> None:
     built("js/.done", "npm")
@@ -102,6 +103,7 @@ def test_the_javascript_exporters(up: Running, kind: str) -> None:
     arrived(up, f"js-{kind}", COUNT)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["grpc", "http"])
 def test_the_go_exporters(up: Running, kind: str) -> None:
     port = up.grpc if kind == "grpc" else up.http
@@ -112,6 +114,7 @@ def test_the_go_exporters(up: Running, kind: str) -> None:
 # --- stock collectors ---
 
 
+@pytest.mark.long
 def test_the_opentelemetry_collector_in_front_sends_what_may_be_a_call_unsampled(up: Running, tmp_path: Path) -> None:
     otelcol, config = built("otelcol", "go"), ROOT / "collector" / "otelcol.yaml"
     grpc_port, http_port, health_port = free_port(), free_port(), free_port()
@@ -132,6 +135,7 @@ def test_the_opentelemetry_collector_in_front_sends_what_may_be_a_call_unsampled
             assert answer.status == 200
 
 
+@pytest.mark.long
 def test_rotel_in_front(up: Running) -> None:
     rotel = next((environment("rotel", ROTEL).parents[1]).glob("lib/python*/site-packages/rotel/rotel-agent"))
     grpc_port, http_port = free_port(), free_port()

@@ -39,7 +39,10 @@ def test_every_rule_is_provisioned_once() -> None:
 @pytest.mark.parametrize("rule", PROVISIONED, ids=lambda rule: rule["uid"])
 class TestRule:
     def test_queries_answer_with_one_number_and_labels(self, seeded: Store, until_ns: int, rule: Any) -> None:
-        """Grafana reads a table without a time and with one numeric column as one alert a row."""
+        """Grafana reads a table without a time and with one numeric column as one alert a row.
+
+        What they answer is compared by `test_alerts`, on months in which something happens.
+        """
         at = Range(since_ms=until_ns // 10**6 - 3_600_000, until_ms=until_ns // 10**6)
         columns = set()
         for query in rule["data"][:-1]:
@@ -49,7 +52,6 @@ class TestRule:
             assert kinds.pop("value") in ("Float64", "Nullable(Float64)")
             assert set(kinds.values()) <= {"String", "LowCardinality(String)"}
             columns.add(tuple(kinds))
-            seeded.query(expand(query["model"]["rawSql"], at))
         assert len(columns) == 1  # the values of an alert are matched by its labels
 
     def test_uses_nothing_that_only_dashboards_know(self, rule: Any) -> None:

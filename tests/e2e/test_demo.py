@@ -108,6 +108,7 @@ def test_real_calls_are_never_mixed_with_pretended_ones(tmp_path: Path) -> None:
     assert (answer.code, "holds calls that are not the demo's" in answer.error) == (2, True)
 
 
+@pytest.mark.long
 def test_a_month_can_be_had_besides(tmp_path: Path) -> None:
     run = llmcost("demo", "--days", "3", data_dir=tmp_path)
     assert run.code == 0, run.err

@@ -70,7 +70,10 @@ def put(spool_dir: Path, payload: bytes, signal: Signal = "traces") -> None:
     writer.seal()
 
 
-@pytest.mark.parametrize("order", random.Random(3).sample(list(permutations(TELLINGS)), 4), ids=" ".join)
+FIRST, *MORE = random.Random(3).sample(list(permutations(TELLINGS)), 4)
+
+
+@pytest.mark.parametrize("order", [FIRST, *(pytest.param(each, marks=pytest.mark.long) for each in MORE)], ids=" ".join)
 def test_each_telling_in_a_drain_of_its_own_and_one_call_in_the_ledger(tmp_path: Path, order: tuple[str, ...]) -> None:
     """Each drain is a process of its own that opens the store anew: nothing but the store remembers."""
     pricer = Pricer(load_rate_table())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import certifi
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -20,7 +22,6 @@ from tests.support.replay import ReplayServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from otel_llmcost.call import LLMCall
 
@@ -58,6 +59,27 @@ class Telemetry:
             gc.collect()
         (call,) = calls
         return call
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Have SDKs read one root certificate instead of all: that took longer than most tests, none of which needs any."""
+    end = "-----END CERTIFICATE-----\n"
+    first = tmp_path_factory.mktemp("certificates") / "first.pem"
+    first.write_text(Path(certifi.where()).read_text(encoding="utf-8").partition(end)[0] + end)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(certifi, "where", lambda: str(first))
+        patched.setenv("SSL_CERT_FILE", str(first))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_heap() -> Iterator[None]:
+    """Keep what the tests before have imported out of every collection: that took longer than some files of tests."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -211,15 +211,6 @@ def provider(server: ReplayServer) -> ReplayServer:
     return server
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _small_heap() -> Iterator[None]:
-    """Collecting ten times for each seam all that the tests before have imported took most of the time of this file."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture(scope="module")
 def bare() -> Iterator[dict[str, Any]]:
     """Return what an application sees without us."""

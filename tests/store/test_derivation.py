@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from otel_llmcost.store.engine import Engine
 
 EVERY = pytest.mark.parametrize("rollup", derive.ROLLUPS)
+ONE_OF_EACH = {period: rollup for rollup, period in derive.PERIODS.items()}.values()
+IN_TURN = pytest.mark.parametrize(
+    "rollup",
+    [pytest.param(each, marks=[] if each in ONE_OF_EACH else pytest.mark.long) for each in derive.ROLLUPS],
+)
+"""Every rollup; a short run asks one that is derived by the hour and one by the day."""
 PERIOD_NS = {"hour": HOUR_NS, "day": DAY_NS}
 
 
@@ -82,7 +88,7 @@ def test_an_hour_from_which_every_call_was_erased_is_empty(store: Store) -> None
     assert said_by(store) == truth_of([stay])
 
 
-@EVERY
+@IN_TURN
 def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None:
     """Touched hours stay due for a minute, since a slow insert may become visible after its hour was derived."""
     earlier_ns = MIDNIGHT_NS - PERIOD_NS[derive.PERIODS[rollup]]
@@ -108,7 +114,7 @@ def test_an_hour_without_a_row_of_its_own_is_derived_once_and_not_for_ever(store
     assert store.query("SELECT count() FROM session_spend").rows == ((0,),)
 
 
-@EVERY
+@IN_TURN
 def test_an_hour_becomes_visible_whole(store: Store, rollup: str) -> None:
     """A derivation is one part a month, however small the engine's blocks are; a plain insert would be many."""
     store._engine.insert("reported_tags_log", {"tag_key": ["n"], "is_reported": [True]}, {})

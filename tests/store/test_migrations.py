@@ -98,6 +98,7 @@ class _StoppedError(Exception):
     """Stands for the end of the process."""
 
 
+@pytest.mark.long
 def test_a_run_cut_short_after_any_statement_is_continued(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """ClickHouse has no transactions over DDL: each statement has to run again after a crash."""
     with connect(dsn) as store:

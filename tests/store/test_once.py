@@ -92,7 +92,7 @@ def test_every_order_of_arrival_ends_with_our_telling(store: Store) -> None:
     assert said_by(store) == truth_of(expected)
 
 
-@pytest.mark.parametrize(("seed", "is_named"), [(1, True), (2, False), (3, False)])
+@pytest.mark.parametrize(("seed", "is_named"), [(1, True), (2, False), pytest.param(3, False, marks=pytest.mark.long)])
 def test_every_batching_ends_with_the_same_calls(
     store: Store, monkeypatch: pytest.MonkeyPatch, *, seed: int, is_named: bool
 ) -> None:
@@ -110,7 +110,7 @@ def test_every_batching_ends_with_the_same_calls(
     assert said_by(store) == truth_of(count)
 
 
-@pytest.mark.parametrize("is_named", [True, False])
+@pytest.mark.parametrize("is_named", [pytest.param(True, marks=pytest.mark.long), False])
 def test_three_writers_at_once_agree(
     migrated_dsn: str, store: Store, monkeypatch: pytest.MonkeyPatch, *, is_named: bool
 ) -> None:

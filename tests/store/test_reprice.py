@@ -175,6 +175,7 @@ class _CutShortError(Exception):
     """Stands for the end of the process."""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_a_run_cut_short_is_finished_by_the_next(store: Store, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write([call(n, "m", at_ns=MIDNIGHT_NS + n * HOUR_NS) for n in range(1, 6)])

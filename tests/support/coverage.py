@@ -12,10 +12,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
 MODES = ("sync", "async")
@@ -41,6 +42,10 @@ class Cell(NamedTuple):
     surface: str
     mode: str
     shape: str
+
+
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+"""The tests that were collected, those included that the run leaves out by their marks or names."""
 
 
 def cells_of(item: pytest.Item) -> set[Cell]:
