@@ -15,7 +15,6 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._body import MAX_BODY_BYTES, MAX_KEPT_EVENTS, BodyReader
-from otel_llmcost.instrument._call import note_fault
 from otel_llmcost.instrument._watch import Tap
 from otel_llmcost.providers.framing import Frames, event_in
 from otel_llmcost.providers.reading import Reading
@@ -196,17 +195,16 @@ def _watched_class(watched: Any, kind: Any) -> Any:
 
 def _take(tap: Tap, piece: bytes, *, is_last: bool) -> None:
     """Have the reader see a piece, and whether it was the last."""
-    reader = tap.reader
-    if reader.is_over:
-        return
     try:
+        reader = tap.reader
+        if reader.is_over:
+            return
         if piece:
             reader.feed(piece)
         if is_last:
             reader.end(is_complete=True)
     except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
-        note_fault("reading an answer", error)
-        reader.end(is_complete=False)
+        tap.given_up(error)
 
 
 def _is_last(amount: int | None, piece: bytes) -> bool:
@@ -365,7 +363,8 @@ class _WatchedContent:
     async def readchunk(self) -> tuple[bytes, bool]:
         """Read a chunk, and whether HTTP ended one there."""
         chunk: tuple[bytes, bool] = await self._pulled(self._content.readchunk())
-        _take(self._tap, chunk[0], is_last=chunk == _NO_CHUNK)
+        piece, _ends_a_chunk = chunk
+        _take(self._tap, piece, is_last=chunk == _NO_CHUNK)
         return chunk
 
     def __aiter__(self) -> _Pieces:

@@ -174,6 +174,9 @@ class OpenCall:
 
     # --- what is learned on the way ---
 
+    def asked_again(self, patch: object) -> None:
+        """Do nothing: that the SDK asks inside of the call says nothing, unless the call knows the patch it meets."""
+
     def answered(
         self, request_id: str, resend_count: int, input_bytes: int | None, accounts: tuple[str, str] = ("", "")
     ) -> None:
@@ -215,8 +218,8 @@ class OpenCall:
         if self._is_finished:
             return
         self._is_finished = True
-        self._runtime.open_calls.pop(id(self), None)
         try:
+            self._runtime.open_calls.pop(id(self), None)
             self._hand_on()
         except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
             warn("a call to %s is not recorded: %s: %s", self.asked.provider, type(error).__name__, error)

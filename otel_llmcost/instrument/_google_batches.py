@@ -96,9 +96,9 @@ class BatchPatch(ModulePatch):
 
     def _fetched(self, client: Any, method: str, path: str, response: Any) -> None:
         """Tell of the inline results of a job, or of each of a list of jobs, and remember whose file is whose."""
-        if method != "get" or not path.startswith("batches") or not self.is_on:
-            return
         try:
+            if method != "get" or not path.startswith("batches") or not self.is_on:
+                return
             document = json.loads(response.body)
             for job in objects(document, "operations") or [document]:
                 self._job(client, job)
@@ -141,9 +141,9 @@ class BatchPatch(ModulePatch):
 
     def _reader(self, client: Any, path: str) -> LineReader | None:
         """Return what reads a file of results; of any other file it keeps nothing."""
-        if not self.is_on:
-            return None
         try:
+            if not self.is_on:
+                return None
             file = path.partition(":")[0]
             take = self._taker(client, self._jobs.get(file) or _Job(file, {}))
             return LineReader(take, accepts=_is_result)

@@ -43,7 +43,11 @@ class LivePatch(ModulePatch):
     def _connecting(self, original: Any) -> Any:
         def connect(live: Any, *args: Any, **kwargs: Any) -> Any:
             block = original(live, *args, **kwargs)
-            return _Block(block, functools.partial(self._watch, str(kwargs.get("model")))) if self.is_on else block
+            try:
+                return _Block(block, functools.partial(self._watch, str(kwargs.get("model")))) if self.is_on else block
+            except Exception as error:  # noqa: BLE001 - the application's session goes on
+                note_fault("hearing a session of google_genai", error)
+                return block
 
         return connect
 
@@ -141,10 +145,13 @@ class _Turns:
             call.read(google.fold_live(call.asked.model, self._told), UsageQuality.REPORTED)
         except Exception as fault:  # noqa: BLE001 - the application's session goes on
             note_fault("reading a message of google_genai", fault)
-        if error is None or self._is_complete or self._prompt is not None:
-            call.finish()
-        else:
-            call.failed(error)
+        try:
+            if error is None or self._is_complete or self._prompt is not None:
+                call.finish()
+            else:
+                call.failed(error)
+        except Exception as fault:  # noqa: BLE001 - the application's session goes on
+            note_fault("ending a session of google_genai", fault)
 
     def _take(self, message: Mapping[str, Any], *, is_piece: bool) -> None:
         usage = section(message, "usageMetadata")

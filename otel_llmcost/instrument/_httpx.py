@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from otel_llmcost.instrument._body import BodyReader, read_document
-from otel_llmcost.instrument._call import Asked, OpenCall, in_progress
+from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.instrument._watch import watch
 from otel_llmcost.providers.hosts import provider_at
@@ -110,15 +110,28 @@ class HTTPXPatch(ModulePatch):
 
     def block_sender(self, asking: Asking) -> Callable[[Any], Any]:
         """Return the same for a function whose block, sync or async, sends a request and yields the HTTP response."""
+        beginning = self._beginning(asking)
 
         def around(original: Any) -> Any:
             def send(*args: Any, **kwargs: Any) -> Any:
-                begin = functools.partial(self._beginning(asking), *args, **kwargs)
-                return _Block(self, begin, original(*args, **kwargs))
+                block = original(*args, **kwargs)
+                try:
+                    return _Block(block, self._entering(block, functools.partial(beginning, *args, **kwargs)))
+                except Exception as error:  # noqa: BLE001 - the application's call goes on
+                    note_fault(f"recording a call of {self.package}", error)
+                    return block
 
             return send
 
         return around
+
+    def _entering(self, block: Any, begin: Callable[[], OpenCall | None]) -> Callable[[], Any]:
+        """Return what enters a block, with the frame of a call around it."""
+        if hasattr(block, "__aenter__"):
+            enter = self.framed_async(begin, _seen)(block.__aenter__)
+        else:
+            enter = self.framed(begin, _seen)(block.__enter__)
+        return enter  # type: ignore[no-any-return]  # what `framed` returns is of the type of what it is given
 
     def under_way(self) -> HTTPXCall | None:
         """Return the call of this SDK that is being sent in this context, None if there is none."""
@@ -138,14 +151,6 @@ class HTTPXPatch(ModulePatch):
     def kind(self) -> type[HTTPXCall]:
         """What a call of this SDK is."""
         return HTTPXCall
-
-    def _begun(
-        self, begin: Callable[..., OpenCall | None], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> OpenCall | None:
-        """Return the call that begins here; a function that calls itself sends the one under way once more."""
-        if self.is_on and (outer := self.under_way()) is not None:
-            outer.sends = max(outer.sends, 1) + 1
-        return super()._begun(begin, args, kwargs)
 
 
 class HTTPXCall(OpenCall):
@@ -168,6 +173,11 @@ class HTTPXCall(OpenCall):
         self._reader: BodyReader | None = None
         if asked.provider == "aws.bedrock":  # its answers do not name the model, and the path does
             self.record.response_model = asked.model
+
+    def asked_again(self, patch: object) -> None:
+        """Count one sending more, where the SDK's function calls itself."""
+        if patch is self.patch:
+            self.sends = max(self.sends, 1) + 1
 
     def failed(self, error: BaseException) -> None:
         """Note an error status by its number, any other error by its name, and finish."""
@@ -221,27 +231,23 @@ def _seen(call: Any, response: Any) -> Any:
 class _Block:
     """The block of a request: the call begins when it is entered, and its body is watched inside.
 
-    Entering the SDK's own block is framed as any other function is.
-
     Args:
-        patch: The SDK's.
-        begin: Begins the call.
         block: The SDK's own, sync or async.
+        enter: Enters it.
     """
 
-    def __init__(self, patch: HTTPXPatch, begin: Callable[[], OpenCall | None], block: Any) -> None:
-        self._patch = patch
-        self._begin = begin
+    def __init__(self, block: Any, enter: Callable[[], Any]) -> None:
         self._block = block
+        self._enter = enter
 
     def __enter__(self) -> Any:
-        return self._patch.framed(self._begin, _seen)(self._block.__enter__)()
+        return self._enter()
 
     def __exit__(self, *raised: object) -> Any:
         return self._block.__exit__(*raised)
 
     async def __aenter__(self) -> Any:
-        return await self._patch.framed_async(self._begin, _seen)(self._block.__aenter__)()
+        return await self._enter()
 
     async def __aexit__(self, *raised: object) -> Any:
         return await self._block.__aexit__(*raised)

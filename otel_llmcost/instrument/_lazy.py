@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context
 
+from otel_llmcost.instrument._call import note_fault
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -35,7 +37,9 @@ def lazy(original: Any) -> Any:
     """Return what remembers, for a function that returns a generator, where it was called."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
-        return _steps(original(*args, **kwargs), where_asked() or context.get_current())
+        asked_in = _here()
+        pieces = original(*args, **kwargs)
+        return pieces if asked_in is None else _steps(pieces, asked_in)
 
     return ask
 
@@ -44,13 +48,25 @@ def lazy_async(original: Any) -> Any:
     """Return the same for a function that returns an asynchronous generator, at once or when it is awaited."""
 
     def ask(*args: Any, **kwargs: Any) -> Any:
-        return _async_steps(original(*args, **kwargs), where_asked() or context.get_current())
+        asked_in = _here()
+        pieces = original(*args, **kwargs)
+        return pieces if asked_in is None else _async_steps(pieces, asked_in)
 
     async def ask_and_wait(*args: Any, **kwargs: Any) -> Any:
-        asked_in = where_asked() or context.get_current()
-        return _async_steps(await original(*args, **kwargs), asked_in)
+        asked_in = _here()
+        pieces = await original(*args, **kwargs)
+        return pieces if asked_in is None else _async_steps(pieces, asked_in)
 
     return ask_and_wait if inspect.iscoroutinefunction(original) else ask
+
+
+def _here() -> Context | None:
+    """Return the context in which a stream is asked for now; None if our own code fails."""
+    try:
+        return where_asked() or context.get_current()
+    except Exception as error:  # noqa: BLE001 - the application's stream goes on
+        note_fault("remembering where a stream was asked for", error)
+        return None
 
 
 def _steps(pieces: Iterator[Any], asked_in: Context) -> Iterator[Any]:

@@ -187,9 +187,12 @@ class ModulePatch:
 
         Inside a call of ours no other one begins: the outer one tells it.
         """
-        if not self.is_on or in_progress.get() is not None:
+        if not self.is_on:
             return None
         try:
+            if (outer := in_progress.get()) is not None:
+                outer.asked_again(self)
+                return None
             asked_in = where_asked()
             call = begin(*args, **kwargs) if asked_in is None else _run_in(asked_in, begin, args, kwargs)
         except Exception as error:  # noqa: BLE001 - the application's call goes on

@@ -94,9 +94,12 @@ class RealtimePatch(ModulePatch):
             note_fault("reading an event", error)
 
     def _ended(self, connection: Any, error: Exception) -> None:
-        session = self._sessions.get(connection)
-        if session is not None:
-            session.end(error)
+        try:
+            session = self._sessions.get(connection)
+            if session is not None:
+                session.end(error)
+        except Exception as fault:  # noqa: BLE001 - the application gets the error of its session
+            note_fault("ending a session", fault)
 
     def _session(self, connection: Any, tracer: Tracer) -> _Session:
         session = self._sessions.get(connection)

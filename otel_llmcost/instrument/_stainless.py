@@ -105,7 +105,7 @@ class Patch(ModulePatch):
                     if not (call.asks_for_usage and self._is_about_stream_options(call, error)):
                         raise
                     result = original(client, *args, **kwargs)
-                    self._without_stream_options.add(call.host)  # not before: an error may quote what was sent
+                    self._note_refusal(call)  # not before: an error may quote what was sent
             except BaseException as error:
                 call.over(error)
                 raise
@@ -126,7 +126,7 @@ class Patch(ModulePatch):
                     if not (call.asks_for_usage and self._is_about_stream_options(call, error)):
                         raise
                     result = await original(client, *args, **kwargs)
-                    self._without_stream_options.add(call.host)  # not before: an error may quote what was sent
+                    self._note_refusal(call)  # not before: an error may quote what was sent
             except BaseException as error:
                 call.over(error)
                 raise
@@ -177,9 +177,9 @@ class Patch(ModulePatch):
 
     def _is_about_stream_options(self, call: _SDKCall, error: Exception) -> bool:
         """Whether a host refused what we added; then it is asked once more without it."""
-        if getattr(error, "status_code", None) not in _REFUSALS:
-            return False
         try:
+            if getattr(error, "status_code", None) not in _REFUSALS:
+                return False
             response = getattr(error, "response", None)
             is_about_it = _STREAM_OPTIONS in f"{error} {getattr(response, 'text', '')}"
         except Exception as fault:  # noqa: BLE001 - the application gets the error that it would have got
@@ -187,6 +187,13 @@ class Patch(ModulePatch):
             is_about_it = True  # better asked once more than failed by what we added
         call.asks_for_usage = not is_about_it
         return is_about_it
+
+    def _note_refusal(self, call: _SDKCall) -> None:
+        """Remember a host that does not take what we add, and took the call without it."""
+        try:
+            self._without_stream_options.add(call.host)
+        except Exception as fault:  # noqa: BLE001 - the application has its answer
+            note_fault("remembering a refusal", fault)
 
     # --- the response ---
 

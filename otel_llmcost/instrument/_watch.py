@@ -99,20 +99,31 @@ class Tap:
 
         An SDK's generator that is left closes the response, and it may be the garbage collector that leaves it.
         """
-        if self.is_pulling or self._is_left:
-            return
-        if isinstance(sys.exception(), GeneratorExit):
-            self.broke_off(GeneratorExit())
-        else:
-            try:
+        try:
+            if self.is_pulling or self._is_left:
+                return
+            if isinstance(sys.exception(), GeneratorExit):
+                self.broke_off(GeneratorExit())
+            else:
                 self.reader.end(is_complete=False)
-            except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
-                note_fault("ending a stream", fault)
+        except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("ending a stream", fault)
+
+    def given_up(self, fault: Exception) -> None:
+        """End the call after a fault of ours: what comes is not read any more."""
+        note_fault("reading an answer", fault)
+        try:
+            self.reader.end(is_complete=False)
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("ending a stream", error)
 
     def __del__(self) -> None:
         """Finish the call of a body that nobody has read."""
-        if not self.reader.is_over:
-            self.broke_off(GeneratorExit())
+        try:
+            if not self.reader.is_over:
+                self.broke_off(GeneratorExit())
+        except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("ending a stream", fault)
 
 
 def _passed(piece: bytes) -> bytes:

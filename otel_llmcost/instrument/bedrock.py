@@ -235,8 +235,12 @@ def _is_bedrock(client: Any) -> bool:
 
 def _call_of(client: Any) -> BedrockCall | None:
     """Return the call that a client is busy with. Inside it, other services are asked too, for credentials."""
-    call = in_progress.get()
-    return call if isinstance(call, BedrockCall) and _is_bedrock(client) else None
+    try:
+        call = in_progress.get()
+        return call if isinstance(call, BedrockCall) and _is_bedrock(client) else None
+    except Exception as error:  # noqa: BLE001 - the application's call goes on
+        note_fault("recording a call of bedrock", error)
+        return None
 
 
 def _lasting_key(client: Any) -> str:

@@ -236,7 +236,7 @@ class _Watched:
             for event in events:
                 reader.see(event)
                 yield event
-            reader.end(is_complete=True)
+            tap.ended()
         except BaseException as error:
             tap.broke_off(error)
             raise
@@ -251,7 +251,7 @@ class _Watched:
             async for event in events:
                 reader.see(event)
                 yield event
-            reader.end(is_complete=True)
+            tap.ended()
         except BaseException as error:
             tap.broke_off(error)
             raise

@@ -10,6 +10,7 @@ import json
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_llmcost.instrument._call import note_fault
 from otel_llmcost.instrument._httpx import MAX_REQUEST_BYTES, HTTPXPatch, asked_of
 from otel_llmcost.instrument._instrumentor import Instrumentor
 
@@ -73,7 +74,10 @@ def _noting(patch: HTTPXPatch, module: Any) -> None:
 
     def around(original: Any) -> Any:
         def pre_call(logging: Any, *args: Any, **kwargs: Any) -> Any:
-            _about_to_ask.set(_said_by(logging))
+            try:
+                _about_to_ask.set(_said_by(logging))
+            except Exception as error:  # noqa: BLE001 - the application's call goes on
+                note_fault("reading what litellm says of a call", error)
             return original(logging, *args, **kwargs)
 
         return pre_call

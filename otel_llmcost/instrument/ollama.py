@@ -36,29 +36,47 @@ class _Patch(HTTPXPatch):
         self.replace(module.httpx.AsyncClient, "send", self._async_send)
 
     def _request(self, original: Any) -> Any:
-        whole = self.framed(self._beginning(_asked), _seen)(original)
+        begin = self._beginning(_asked)
+        whole = self.framed(begin, _seen)(original)
 
         def request(*args: Any, **kwargs: Any) -> Any:
             if not kwargs.get("stream"):
                 return whole(*args, **kwargs)
-            return _parts(self._begin_later(args, kwargs), original(*args, **kwargs))
+            asked_in = contextvars.copy_context()
+            enter = functools.partial(self._entered_later, asked_in, begin, args, kwargs)
+            return _parts(enter, original(*args, **kwargs))
 
         return request
 
     def _async_request(self, original: Any) -> Any:
-        whole = self.framed_async(self._beginning(_asked), _seen)(original)
+        begin = self._beginning(_asked)
+        whole = self.framed_async(begin, _seen)(original)
 
         async def request(*args: Any, **kwargs: Any) -> Any:
             if not kwargs.get("stream"):
                 return await whole(*args, **kwargs)
-            return _async_parts(self._begin_later(args, kwargs), await original(*args, **kwargs))
+            asked_in = contextvars.copy_context()
+            enter = functools.partial(self._entered_later, asked_in, begin, args, kwargs)
+            return _async_parts(enter, await original(*args, **kwargs))
 
         return request
 
-    def _begin_later(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], OpenCall | None]:
-        """Return what begins a call in the context that is the current one now."""
-        begin = functools.partial(self._begun, self._beginning(_asked), args, kwargs)
-        return functools.partial(contextvars.copy_context().run, begin)
+    def _entered_later(
+        self,
+        asked_in: contextvars.Context,
+        begin: Callable[..., OpenCall | None],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> OpenCall | None:
+        """Return the call that begins in one context and is in progress in another; None if our own code fails."""
+        try:
+            call = asked_in.run(self._begun, begin, args, kwargs)
+            if call is not None:
+                call.enter()
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault("recording a call of ollama", error)
+            return None
+        return call
 
     # --- the HTTP response ---
 
@@ -76,13 +94,13 @@ class _Patch(HTTPXPatch):
 
     def _shown(self, response: Any) -> Any:
         """Show a response to the call that is being sent, if there is one."""
-        if (call := self.under_way()) is not None:
-            try:
+        try:
+            if (call := self.under_way()) is not None:
                 call.see(response)
                 if call.awaits_body and self.response_hook is not None:
                     call.run_hook(self.response_hook, response)
-            except Exception as error:  # noqa: BLE001 - the application's call goes on
-                note_fault("reading an answer of ollama", error)
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault("reading an answer of ollama", error)
         return response
 
 
@@ -107,9 +125,9 @@ def _seen(_call: Any, result: Any) -> Any:
 # --- streams ---
 
 
-def _parts(begin: Callable[[], OpenCall | None], parts: Generator[Any]) -> Iterator[Any]:
+def _parts(enter: Callable[[], OpenCall | None], parts: Generator[Any]) -> Iterator[Any]:
     """Yield the parts of an answer, with a frame around the first step."""
-    call = _entered(begin())
+    call = enter()
     try:
         if call is not None:
             try:
@@ -126,9 +144,9 @@ def _parts(begin: Callable[[], OpenCall | None], parts: Generator[Any]) -> Itera
         parts.close()
 
 
-async def _async_parts(begin: Callable[[], OpenCall | None], parts: AsyncGenerator[Any]) -> AsyncIterator[Any]:
+async def _async_parts(enter: Callable[[], OpenCall | None], parts: AsyncGenerator[Any]) -> AsyncIterator[Any]:
     """Yield the parts of an answer, with a frame around the first step."""
-    call = _entered(begin())
+    call = enter()
     try:
         if call is not None:
             try:
@@ -144,17 +162,6 @@ async def _async_parts(begin: Callable[[], OpenCall | None], parts: AsyncGenerat
             yield part
     finally:
         await parts.aclose()
-
-
-def _entered(call: OpenCall | None) -> OpenCall | None:
-    """Return the call, in progress; None where there is none, or our own code fails."""
-    try:
-        if call is not None:
-            call.enter()
-    except Exception as error:  # noqa: BLE001 - the application's call goes on
-        note_fault("recording a call of ollama", error)
-        return None
-    return call
 
 
 class OllamaInstrumentor(Instrumentor):

@@ -16,9 +16,11 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 
 from otel_llmcost.attribution import NOBODY, carried, current
+from otel_llmcost.instrument._call import note_fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from contextvars import Token
 
     from opentelemetry.context import Context
 
@@ -38,15 +40,28 @@ class ThreadsInstrumentor(BaseInstrumentor):
 
 
 def _submit(wrapped: Any, _executor: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    ctx = context.get_current()
-    if not args or current(ctx) is NOBODY:
-        return wrapped(*args, **kwargs)
-    return wrapped(functools.partial(_run, ctx, args[0]), *args[1:], **kwargs)
+    try:
+        ctx = context.get_current()
+        if args and current(ctx) is not NOBODY:
+            args = (functools.partial(_run, ctx, args[0]), *args[1:])
+    except Exception as error:  # noqa: BLE001 - the application's work goes on
+        note_fault("handing work to a thread", error)
+    return wrapped(*args, **kwargs)
 
 
 def _run(submitted_in: Context, function: Any, *args: Any, **kwargs: Any) -> Any:
-    token = context.attach(carried(submitted_in, context.get_current()))
+    token = _attached(submitted_in)
     try:
         return function(*args, **kwargs)
     finally:
-        context.detach(token)
+        if token is not None:
+            context.detach(token)
+
+
+def _attached(submitted_in: Context) -> Token[Context] | None:
+    """Bring what was said where work was submitted to where it runs; None where our own code fails."""
+    try:
+        return context.attach(carried(submitted_in, context.get_current()))
+    except Exception as error:  # noqa: BLE001 - the application's work goes on
+        note_fault("attributing work of a thread", error)
+        return None

@@ -15,6 +15,7 @@ from opentelemetry.trace import get_current_span
 from otel_llmcost import semconv
 from otel_llmcost.attribution import NOBODY, current
 from otel_llmcost.dialects.scopes import is_silent, may_tell
+from otel_llmcost.telemetry.log import warn
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -42,25 +43,31 @@ class LLMCostSpanProcessor(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Stamp a span. Our own are stamped with everything else when their call is finished."""
-        scope = span.instrumentation_scope
-        if scope is not None and scope.name.startswith(semconv.SCOPE_PREFIX):
-            return
-        self._served.started(span)
-        if _is_ours(get_current_span(parent_context)) and len(self._inside) < MAX_INSIDE:
-            self._inside.add(span.context.span_id)
-        if (attribution := current(parent_context)) is not NOBODY:
-            span.set_attributes(attribution.entries())
+        try:
+            scope = span.instrumentation_scope
+            if scope is not None and scope.name.startswith(semconv.SCOPE_PREFIX):
+                return
+            self._served.started(span)
+            if _is_ours(get_current_span(parent_context)) and len(self._inside) < MAX_INSIDE:
+                self._inside.add(span.context.span_id)
+            if (attribution := current(parent_context)) is not NOBODY:
+                span.set_attributes(attribution.entries())
+        except Exception as error:  # noqa: BLE001 - the SDK passes on what a processor raises, and it is not our span
+            warn("a span is not stamped: %s: %s", type(error).__name__, error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Forget a request that has been served; hear a span that may tell of a call."""
-        self._served.ended(span)
-        scope, context = span.instrumentation_scope, span.context
-        if scope is None or context is None:
-            return
-        if context.span_id in self._inside:
-            self._inside.discard(context.span_id)
-        elif not is_silent(scope.name) and context.trace_flags.sampled and may_tell(span.attributes or ()):
-            self._pipeline.hear(partial(_told_by, span))
+        try:
+            self._served.ended(span)
+            scope, context = span.instrumentation_scope, span.context
+            if scope is None or context is None:
+                return
+            if context.span_id in self._inside:
+                self._inside.discard(context.span_id)
+            elif not is_silent(scope.name) and context.trace_flags.sampled and may_tell(span.attributes or ()):
+                self._pipeline.hear(partial(_told_by, span))
+        except Exception as error:  # noqa: BLE001 - the SDK passes on what a processor raises, and it is not our span
+            warn("a span is not heard: %s: %s", type(error).__name__, error)
 
     def shutdown(self) -> None:
         """Deliver what is queued or held back."""

@@ -15,6 +15,7 @@ import otel_llmcost
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument.expectations import assert_told_as_expected
+from tests.instrument.wire_cohere import ASKED, ASKED_1, CHAT, CHAT_1, META, NDJSON, events, lines
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
 
 with warnings.catch_warnings():
@@ -31,18 +32,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 RECORDINGS, WHY_NONE = recordings("cohere")
 
-USAGE = {
-    "billed_units": {"input_tokens": 33, "output_tokens": 7},
-    "tokens": {"input_tokens": 120, "output_tokens": 9},
-    "cached_tokens": 64,
-}
 BILLED = Usage(input_tokens=33, output_tokens=7)  # what is on the invoice
 COUNTS = Usage(input_tokens=120, cache_read_tokens=64, output_tokens=9)
-META = {"api_version": {"version": "1"}, **{key: USAGE[key] for key in ("billed_units", "tokens")}}
 OF_META = Usage(input_tokens=120, output_tokens=9)
-MESSAGE = {"role": "assistant", "content": [{"type": "text", "text": "Grüezi"}]}
-CHAT = {"id": "c-2", "finish_reason": "COMPLETE", "message": MESSAGE, "usage": USAGE}
-CHAT_1 = {"response_id": "r-1", "generation_id": "g-1", "text": "Grüezi", "finish_reason": "COMPLETE", "meta": META}
 GENERATED = {"id": "g-1", "prompt": "Hi", "generations": [{"id": "g", "text": "Grüezi"}], "meta": META}
 EMBEDDED = {
     "id": "e-1",
@@ -53,8 +45,6 @@ EMBEDDED = {
 }
 RANKED = {"id": "k-1", "results": [{"index": 0, "relevance_score": 0.5}], "meta": {"billed_units": {"search_units": 1}}}
 
-ASKED: dict[str, Any] = {"model": "command-a-03-2025", "messages": [{"role": "user", "content": "Hello"}]}
-ASKED_1: dict[str, Any] = {"model": "command-r", "message": "Hello"}
 EMBED: dict[str, Any] = {
     "model": "embed-v4.0",
     "texts": ["x"],
@@ -64,34 +54,15 @@ EMBED: dict[str, Any] = {
 RANK: dict[str, Any] = {"model": "rerank-v3.5", "query": "q", "documents": ["a", "b"]}
 
 
-def _events(words: tuple[str, ...] = ("Grü", "ezi")) -> str:
-    deltas = [{"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": w}}}} for w in words]
-    start = {"type": "message-start", "id": "c-2", "delta": {"message": {"role": "assistant"}}}
-    end = {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": USAGE}}
-    lines = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in (start, *deltas, end)]
-    return "".join(lines) + "data: [DONE]\n\n"
-
-
-def _lines(words: tuple[str, ...] = ("Grü", "ezi")) -> str:
-    """Return a stream of the first API: a document a line."""
-    start = {"is_finished": False, "event_type": "stream-start", "generation_id": "g-1"}
-    deltas = [{"is_finished": False, "event_type": "text-generation", "text": word} for word in words]
-    end = {"is_finished": True, "event_type": "stream-end", "finish_reason": "COMPLETE", "response": CHAT_1}
-    return "".join(json.dumps(event) + "\n" for event in (start, *deltas, end))
-
-
-NDJSON = "application/stream+json"
-
-
 @pytest.fixture
 def provider(server: ReplayServer) -> ReplayServer:
     """Answer every surface, streams in pieces that split events and characters."""
 
     def chat(received: Any) -> Answer:
-        return stream_answer(_events(), chunk_size=11) if received.json.get("stream") else json_answer(CHAT)
+        return stream_answer(events(), chunk_size=11) if received.json.get("stream") else json_answer(CHAT)
 
     def chat_1(received: Any) -> Answer:
-        streamed = stream_answer(_lines(), chunk_size=11, content_type=NDJSON)
+        streamed = stream_answer(lines(), chunk_size=11, content_type=NDJSON)
         return streamed if received.json.get("stream") else json_answer(CHAT_1)
 
     server.answer_with(chat, path="/v2/chat")
@@ -259,7 +230,7 @@ def test_a_stream_that_is_left_is_told_with_what_had_arrived(
     how: str, version: str, telemetry: Telemetry, server: ReplayServer
 ) -> None:
     """The counts come last, so nothing is known of them; that they are missing is told."""
-    body, kind = (_events(), "text/event-stream") if version == "v2" else (_lines(), NDJSON)
+    body, kind = (events(), "text/event-stream") if version == "v2" else (lines(), NDJSON)
     server.answer_with(stream_answer(body, chunk_size=200, hang_after=400, content_type=kind))
     with _client(version, server.url) as client:
         stream = client.chat_stream(**(ASKED if version == "v2" else ASKED_1))
@@ -275,7 +246,7 @@ def test_a_stream_that_is_left_is_told_with_what_had_arrived(
 
 @pytest.mark.cell(provider="cohere", surface="chat v2", mode="async", shape="abort")
 async def test_a_cancelled_stream_is_told_with_what_had_arrived(telemetry: Telemetry, server: ReplayServer) -> None:
-    server.answer_with(stream_answer(_events(), chunk_size=200, hang_after=200))
+    server.answer_with(stream_answer(events(), chunk_size=200, hang_after=200))
     begun = asyncio.Event()
 
     async def read() -> None:

@@ -1,4 +1,8 @@
-"""Whatever of our own code fails, and wherever, the application gets what it would have got without us."""
+"""Wherever our own code fails, in whatever use of whatever SDK, the application sees what it would see without us.
+
+The places are found, not listed: `faults` says how. Our caches are emptied before each run, so that what only the first
+call of a process passes is among them.
+"""
 
 from __future__ import annotations
 
@@ -6,249 +10,196 @@ import asyncio
 import contextvars
 import gc
 import logging
+import math
+import threading
 from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
 
-from otel_llmcost.instrument import _body, _call, _places, _stainless
+import otel_llmcost
+from otel_llmcost.instrument import _stainless
 from otel_llmcost.telemetry import runtime
-from otel_llmcost.telemetry.pipeline import Pipeline
-from tests.instrument import wire
+from tests.instrument.faults import failing_at, forgetting, seams_of
+from tests.instrument.google_sdk import LEAVES_SOCKETS
 from tests.instrument.test_surfaces import ASKED, _chat_answer
-from tests.support.replay import (
-    ReplayServer,
-    malformed_json,
-    openai_error,
-    refusing_stream_options,
-    stream_answer,
-)
+from tests.instrument.uses import ASYNC_WAYS, USES, WAYS, outcome_of, without_what_was_asked_for
+from tests.support.replay import malformed_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from tests.instrument.conftest import Telemetry
+    from tests.instrument.faults import Seam
+    from tests.instrument.uses import Use
+    from tests.support.replay import ReplayServer
 
-SEAMS: list[tuple[Any, str]] = [
-    (_places.Places, "of"),
-    (_places.Places, "_find"),
-    (_stainless.Patch, "_may_ask"),
-    (_stainless, "_asked"),
-    (_stainless, "_body"),
-    (_stainless, "_asking_for_usage"),
-    (_stainless, "_with_options"),
-    (_stainless, "_SDKCall"),
-    (_stainless, "watch"),
-    (_stainless, "read_document"),
-    (_stainless, "BodyReader"),
-    (_places, "provider_at"),
-    (_stainless._SDKCall, "__init__"),
-    (_stainless._SDKCall, "see"),
-    (_stainless._SDKCall, "read"),
-    (_stainless._SDKCall, "deliver"),
-    (_stainless._SDKCall, "finish"),
-    (_call.OpenCall, "__init__"),
-    (_call.OpenCall, "_fingerprint"),
-    (_call.OpenCall, "enter"),
-    (_call.OpenCall, "leave"),
-    (_call.OpenCall, "answered"),
-    (_call.OpenCall, "first_token"),
-    (_call.OpenCall, "read"),
-    (_call.OpenCall, "failed"),
-    (_call.OpenCall, "returned"),
-    (_call.OpenCall, "mark_end"),
-    (_call.OpenCall, "finish"),
-    (_call.OpenCall, "deliver"),
-    (_call, "attribution_of"),
-    (_call, "admitted"),
-    (_call, "call_site"),
-    (_call, "concealed"),
-    (_call, "current_request"),
-    (_call, "span_name"),
-    (_call, "to_attributes"),
-    (_call, "apply"),
-    (_call, "LLMCall"),
-    (_body.BodyReader, "feed"),
-    (_body.BodyReader, "end"),
-    (_body.BodyReader, "fail"),
-    (_body.BodyReader, "mark_end"),
-    (_body.BodyReader, "_shown"),
-    (_body.BodyReader, "_keep"),
-    (_body.BodyReader, "_result"),
-    (_body, "_is_usage_only"),
-    (_body, "_without_null_usage"),
-    (_body, "decoded_events"),
-    (runtime, "started"),
-    (Pipeline, "put"),
+# What the application or its SDK does, with and without us.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:Inheritance class .* from ClientSession is discouraged:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*experimental.*"),
+    pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
+    *LEAVES_SOCKETS,
 ]
 
-
-def _dumped(items: Any) -> list[Any]:
-    return [item.model_dump() if hasattr(item, "model_dump") else item for item in items]
-
-
-def _plain(client: Any) -> Any:
-    return _dumped([client.chat.completions.create(**ASKED)])
-
-
-def _stream(client: Any) -> Any:
-    return _dumped(client.chat.completions.create(**ASKED, stream=True))
-
-
-def _raw(client: Any) -> Any:
-    return client.chat.completions.with_raw_response.create(**ASKED).text
+SHORT = (
+    "openai",
+    "openai, where usage cannot be asked for",
+    "google-genai",
+    "bedrock's Converse",
+    "cohere",
+    "mistralai",
+    "ollama",
+)
+"""One SDK of each make; the others pass the same code of ours, for the most part."""
 
 
-def _lines(client: Any) -> Any:
-    with client.chat.completions.with_streaming_response.create(**ASKED, stream=True) as response:
-        return list(response.iter_lines())
-
-
-def _left(client: Any) -> Any:
-    with client.chat.completions.create(**ASKED, stream=True) as stream:
-        return _dumped([next(iter(stream))])
-
-
-def _tripped(client: Any) -> Any:
-    """An exception of the application's in the middle of a stream."""
-    for chunk in client.chat.completions.create(**ASKED, stream=True):
-        raise LookupError(chunk.id)
-
-
-def _refused(client: Any) -> Any:
-    return _dumped(
-        client.with_options(base_url=f"{client.base_url}refusing").chat.completions.create(**ASKED, stream=True)
-    )
-
-
-def _failed(client: Any) -> Any:
-    return client.with_options(base_url=f"{client.base_url}failing").chat.completions.create(**ASKED)
-
-
-def _malformed(client: Any) -> Any:
-    return client.with_options(base_url=f"{client.base_url}malformed").chat.completions.create(**ASKED)
-
-
-USES: dict[str, Callable[[Any], Any]] = {
-    "plain": _plain,
-    "stream": _stream,
-    "raw": _raw,
-    "lines": _lines,
-    "left": _left,
-    "tripped": _tripped,
-    "refused": _refused,
-    "failed": _failed,
-    "malformed": _malformed,
-}
-
-
-async def _async_plain(client: Any) -> Any:
-    return _dumped([await client.chat.completions.create(**ASKED)])
-
-
-async def _async_stream(client: Any) -> Any:
-    return _dumped([chunk async for chunk in await client.chat.completions.create(**ASKED, stream=True)])
-
-
-async def _async_failed(client: Any) -> Any:
-    return await client.with_options(base_url=f"{client.base_url}failing").chat.completions.create(**ASKED)
-
-
-ASYNC_USES = {"async plain": _async_plain, "async stream": _async_stream, "async failed": _async_failed}
-
-
-def _outcome(run: Callable[[], Any]) -> Any:
-    try:
-        return run()
-    except Exception as error:  # noqa: BLE001 - whatever the application sees is compared
-        return type(error).__name__, str(error)
-
-
-def _outcomes(server: ReplayServer) -> dict[str, Any]:
-    """Return what an application sees of every kind of use."""
-    found: dict[str, Any] = {}
-    options: dict[str, Any] = {"base_url": f"{server.url}/v1", "api_key": "test", "max_retries": 0}
-    with openai.OpenAI(**options, http_client=openai.DefaultHttpxClient(verify=False)) as client:
-        for name, use in USES.items():
-            found[name] = _outcome(lambda use=use: use(client))
-            gc.collect()  # a stream that is left must not be collected while httpcore holds the lock that closing takes
-
-    async def ask(use: Any) -> Any:
-        http = openai.DefaultAsyncHttpxClient(verify=False)  # to read certificates takes longer than all calls
-        async with openai.AsyncOpenAI(**options, http_client=http) as client:
-            return await use(client)
-
-    for name, use in ASYNC_USES.items():
-        found[name] = _outcome(lambda use=use: asyncio.run(ask(use)))
-    return {name: _without_what_was_asked_for(seen) for name, seen in found.items()}
-
-
-def _without_what_was_asked_for(seen: Any) -> Any:
-    """Leave out the chunk that tells the usage which we asked for: hiding it is what our failing code did."""
-    if not isinstance(seen, list):
-        return seen
-    kept = []
-    for item in seen:
-        if isinstance(item, dict) and item.get("object") == "chat.completion.chunk":
-            if item["choices"]:
-                kept.append({key: value for key, value in item.items() if key != "usage"})
-        elif not (isinstance(item, str) and '"choices": []' in item):
-            kept.append(item.replace(', "usage": null', "") if isinstance(item, str) else item)
-    return [item for item in kept if item != ""]  # the empty line behind that chunk
-
-
-def _serve(server: ReplayServer) -> None:
-    server.answer_with(_chat_answer, path="/v1/chat/completions")
-    bare = stream_answer(wire.chat_stream(with_usage=False))
-    server.answer_with(refusing_stream_options(bare), path="/v1/refusing/chat/completions")
-    server.answer_with(openai_error(429, "slow down"), path="/v1/failing/chat/completions")
-    server.answer_with(malformed_json(), path="/v1/malformed/chat/completions")
-
-
-@pytest.fixture
-def provider(server: ReplayServer) -> ReplayServer:
-    _serve(server)
-    return server
+@pytest.fixture(scope="module", autouse=True)
+def _garbage_is_collected_when_we_say() -> Iterator[None]:
+    """Have a run meet the same seams each time, and none of what the run before it has left."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="module")
-def bare() -> Iterator[dict[str, Any]]:
-    """Return what an application sees without us."""
-    with ReplayServer() as server:
-        _serve(server)
-        yield _outcomes(server)
+def forget() -> Callable[[], None]:
+    """Return what empties our caches."""
+    gc.unfreeze()  # what is frozen is not found
+    found = forgetting()
+    gc.freeze()
+    return found
 
 
-@pytest.mark.parametrize(
-    ("owner", "name"), SEAMS, ids=[f"{owner.__name__.rpartition('.')[2]}.{name}" for owner, name in SEAMS]
-)
-def test_a_fault_of_ours_changes_nothing_for_the_application(
-    owner: Any,
-    name: str,
-    bare: dict[str, Any],
-    telemetry: Telemetry,
-    provider: ReplayServer,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    hits: list[str] = []
+class Application:
+    """An application that uses one SDK in every way, in one process.
 
-    def broken(*_args: Any, **_kwargs: Any) -> Any:
-        hits.append(name)
-        msg = f"injected into {name}"
-        raise RuntimeError(msg)
+    Args:
+        use: How it uses the SDK.
+        server: The provider.
+    """
 
-    process = runtime.started()
-    with monkeypatch.context() as patched:
-        patched.setattr(owner, name, broken)
-        seen = contextvars.copy_context().run(_outcomes, provider)
+    def __init__(self, use: Use, server: ReplayServer) -> None:
+        self._use, self._server = use, server
+
+    def ways(self) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """Yield each way of use, and what runs it and returns what is seen."""
+        with self._use.client(self._server) as client:
+            for name, way in WAYS.items():
+                self._prepare(name)
+                yield name, lambda way=way: contextvars.copy_context().run(outcome_of, lambda: way(self._use, client))
+        with asyncio.Runner() as runner:
+            opening = self._use.async_client(self._server)
+            client = runner.run(opening.__aenter__())
+            for name, way in ASYNC_WAYS.items():
+                self._prepare(name)
+                yield (
+                    name,
+                    lambda way=way: outcome_of(
+                        lambda: runner.run(_to_its_end(way(self._use, client)), context=contextvars.copy_context())
+                    ),
+                )
+            runner.run(opening.__aexit__(None, None, None))
+
+    def _prepare(self, way: str) -> None:
+        odd = {"refused": self._use.error, "malformed": malformed_json()}
+        self._server.answer_with(odd.get(way.rpartition(" ")[2], self._use.answer))
+
+    def requests(self) -> int:
+        """Return how many requests the provider has got since this was asked last."""
+        number = len(self._server.requests)
+        self._server.requests.clear()
+        return number
+
+
+async def _to_its_end(use: Awaitable[Any]) -> Any:
+    """Have the event loop close, before a run is over, what generators an SDK leaves in it."""
+    try:
+        return await use
+    finally:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+def _without_a_worker() -> None:
+    """Have nothing depend on how late the worker is; what it would do, a flush does in this thread."""
+    pipeline = runtime.started().pipeline
+    pipeline.flush()
+    pipeline._worker, pipeline._due_s = threading.current_thread(), math.inf
+
+
+def _faults(application: Application, forget: Callable[[], None], *, only_new: bool) -> tuple[list[str], int]:
+    """Have our code fail at each seam, one run each; return what the application saw of it, and how many seams.
+
+    Args:
+        application: The application.
+        forget: Empties our caches.
+        only_new: Whether a seam is tried only in the first way of use that comes to it.
+    """
+    faults: list[str] = []
+    tried: set[Seam] = set()
+    number = 0
+    for way, run in application.ways():
+        otel_llmcost.uninstrument()
+        application.requests()
+        bare = run(), application.requests()
+        assert bare[1], f"{way}: nothing was asked: {bare[0]}"
+        otel_llmcost.instrument()
+        _without_a_worker()
         gc.collect()
-        process.pipeline.flush()  # what the collector must not do itself, the worker does later
-    assert hits, "nothing was injected"
-    assert seen == bare
+        assert run() == bare[0], way
+        forget()
+        seams = [seam for seam in seams_of(run) if not (only_new and seam in tried)]
+        tried.update(seams)
+        number += len(seams)
+        expected = without_what_was_asked_for(bare[0])
+        for seam in seams:
+            forget()
+            application.requests()
+            seen, is_met = failing_at(seam, run)
+            if not is_met:
+                faults.append(f"{way}: {seam}: was not met again")
+            elif without_what_was_asked_for(seen) != expected:
+                faults.append(f"{way}: {seam}: {seen}")
+            elif application.requests() > bare[1]:
+                faults.append(f"{way}: {seam}: asked more than once")
+    return faults, number
+
+
+def _tried(name: str, server: ReplayServer, forget: Callable[[], None], *, only_new: bool) -> None:
+    faults, number = _faults(Application(USES[name], server), forget, only_new=only_new)
+    assert not faults, "\n".join(["", *faults])
+    assert number > 60, "the seams of a call are more than that"
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_fault_of_ours_changes_nothing_for_the_application(
+    name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
+) -> None:
+    _tried(name, server, forget, only_new=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name in USES if name not in SHORT])
+def test_a_fault_of_ours_changes_nothing_for_an_application_of_the_other_sdks(
+    name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
+) -> None:
+    _tried(name, server, forget, only_new=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SHORT)
+def test_a_fault_of_ours_changes_nothing_in_any_way_of_use(
+    name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
+) -> None:
+    """A seam that several ways come to may be guarded in one of them only."""
+    _tried(name, server, forget, only_new=False)
 
 
 def test_a_failing_handler_of_the_applications_own_log_is_no_fault_of_a_call(
-    telemetry: Telemetry, provider: ReplayServer, monkeypatch: pytest.MonkeyPatch
+    telemetry: Telemetry, server: ReplayServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_record: Any) -> bool:
         msg = "the filter is broken"
@@ -257,8 +208,9 @@ def test_a_failing_handler_of_the_applications_own_log_is_no_fault_of_a_call(
     log = logging.getLogger("otel_llmcost")
     log.addFilter(refuse)
     monkeypatch.setattr(_stainless, "_asked", lambda *_: 1 / 0)
+    server.answer_with(_chat_answer)
     try:
-        with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="test") as client:
-            assert _plain(client)
+        with openai.OpenAI(base_url=f"{server.url}/v1", api_key="test") as client:
+            assert client.chat.completions.create(**ASKED).choices
     finally:
         log.removeFilter(refuse)

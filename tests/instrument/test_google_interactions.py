@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
+from tests.instrument import wire_google as wire
 from tests.instrument.google_sdk import async_client, client
 from tests.support.replay import json_answer, stream_answer
 
@@ -26,26 +26,6 @@ pytestmark = [
 
 PATH = "/v1beta/interactions"
 ASKED: dict[str, Any] = {"model": "gemini-3-flash-preview", "input": "Hello"}
-WHOLE: dict[str, Any] = {
-    "id": "v1_abc",
-    "object": "interaction",
-    "model": "gemini-3-flash-preview",
-    "status": "completed",
-    "service_tier": "priority",
-    "created": "2026-09-28T21:25:18Z",
-    "updated": "2026-09-28T21:25:18Z",
-    "steps": [{"type": "model_output", "content": [{"type": "text", "text": "Já."}]}],
-    "usage": {
-        "total_input_tokens": 1200,
-        "total_cached_tokens": 1000,
-        "total_output_tokens": 60,
-        "total_thought_tokens": 40,
-        "total_tool_use_tokens": 250,
-        "total_tokens": 1550,
-        "input_tokens_by_modality": [{"modality": "text", "tokens": 1100}, {"modality": "audio", "tokens": 100}],
-        "grounding_tool_count": [{"type": "google_search", "count": 2}],
-    },
-}
 TOLD = Usage(
     input_tokens=1200 + 250,
     cache_read_tokens=1000,
@@ -54,13 +34,6 @@ TOLD = Usage(
     reasoning_tokens=40,
     grounded_query=2,
 )
-_BEGUN = {key: WHOLE[key] for key in ("id", "object", "model", "created", "updated")} | {"status": "in_progress"}
-EVENTS: list[dict[str, Any]] = [
-    {"event_type": "interaction.created", "interaction": _BEGUN},
-    {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Já."}},
-    {"event_type": "interaction.completed", "interaction": WHOLE},
-]
-STREAM = "".join(f"event: {each['event_type']}\ndata: {json.dumps(each)}\n\n" for each in EVENTS) + "data: [DONE]\n\n"
 
 
 def _ask(url: str, **asked: Any) -> list[Any]:
@@ -89,12 +62,14 @@ def _cell(mode: str, shape: str) -> pytest.MarkDecorator:
 )
 def test_an_interaction_is_a_call(mode: str, shape: str, telemetry: Telemetry, server: ReplayServer) -> None:
     server.answer_with(
-        json_answer(WHOLE) if shape == "plain" else stream_answer(STREAM, chunk_size=11), method="POST", path=PATH
+        json_answer(wire.INTERACTION) if shape == "plain" else stream_answer(wire.INTERACTION_STREAM, chunk_size=11),
+        method="POST",
+        path=PATH,
     )
     asked = {"stream": True} if shape == "stream" else {}
     with feature("talk"):
         shown = asyncio.run(_ask_async(server.url, **asked)) if mode == "async" else _ask(server.url, **asked)
-    assert len(shown) == (len(EVENTS) if asked else 1)
+    assert len(shown) == (len(wire.INTERACTION_EVENTS) if asked else 1)
     call = telemetry.call()
     assert (call.usage, call.usage_quality, call.service_tier) == (TOLD, UsageQuality.REPORTED, "priority")
     assert (call.provider, call.response_id, call.finish_reason) == ("gcp.gemini", "v1_abc", "completed")
@@ -103,6 +78,6 @@ def test_an_interaction_is_a_call(mode: str, shape: str, telemetry: Telemetry, s
 
 
 def test_an_interaction_in_the_background_has_no_usage_yet(telemetry: Telemetry, server: ReplayServer) -> None:
-    server.answer_with(json_answer(_BEGUN), method="POST", path=PATH)
+    server.answer_with(json_answer(wire.INTERACTION_BEGUN), method="POST", path=PATH)
     assert _ask(server.url, background=True)[0].status == "in_progress"
     assert (telemetry.call().usage, telemetry.call().usage_quality) == (None, UsageQuality.MISSING)

@@ -16,9 +16,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from otel_llmcost import feature, request
 from tests.instrument import wire_google as wire
 from tests.instrument.google_sdk import LEAVES_SOCKETS, async_client, client
-from tests.instrument.test_cohere import ASKED, ASKED_1, NDJSON
-from tests.instrument.test_cohere import _events as cohere_events
-from tests.instrument.test_cohere import _lines as cohere_lines
+from tests.instrument.wire_cohere import ASKED, ASKED_1, NDJSON
+from tests.instrument.wire_cohere import events as cohere_events
+from tests.instrument.wire_cohere import lines as cohere_lines
 from tests.support.replay import ReplayServer, stream_answer
 
 with warnings.catch_warnings():

@@ -17,6 +17,8 @@ import otel_llmcost
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument.expectations import told_by_record, told_by_span
+from tests.instrument.wire_mistral import MESSAGES, USAGE, events
+from tests.instrument.wire_mistral import answer as whole_answer
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
 
 try:
@@ -33,26 +35,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 RECORDINGS, WHY_NONE = recordings("mistral")
 
-USAGE = {"prompt_tokens": 120, "completion_tokens": 7, "total_tokens": 127, "num_cached_tokens": 64}
 COUNTS = Usage(input_tokens=120, cache_read_tokens=64, output_tokens=7)
 CONVERSATION_USAGE = {**USAGE, "total_tokens": 627, "connector_tokens": 500, "connectors": {"web_search": 2}}
-MESSAGES: Any = [{"role": "user", "content": "Hello"}]
-
-
-def _answer(**changes: Any) -> dict[str, Any]:
-    message = {"role": "assistant", "content": "Grüezi", "tool_calls": None}
-    choice = {"index": 0, "finish_reason": "stop", "message": message}
-    whole = {"id": "cmpl-1", "object": "chat.completion", "created": 1763800000, "model": "mistral-small-2506"}
-    return {**whole, "choices": [choice], "usage": USAGE, **changes}
-
-
-def _events(words: tuple[str, ...] = ("Grü", "ezi")) -> str:
-    chunk = {"id": "cmpl-1", "object": "chat.completion.chunk", "created": 1763800000, "model": "mistral-small-2506"}
-    deltas = [{"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None} for word in words]
-    chunks: list[dict[str, Any]] = [chunk | {"choices": [delta]} for delta in deltas]
-    last = {"index": 0, "delta": {"content": ""}, "finish_reason": "stop"}
-    chunks.append(chunk | {"choices": [last], "usage": {**USAGE, "service_tier": "priority"}})
-    return "".join(f"data: {json.dumps(each)}\n\n" for each in chunks) + "data: [DONE]\n\n"
 
 
 def _conversation_events() -> str:
@@ -83,14 +67,14 @@ PAGES = {"model": "mistral-ocr-2505", "pages": [PAGE], "usage_info": {"pages_pro
 def provider(server: ReplayServer) -> ReplayServer:
     """Answer every surface, streams in pieces that split events and characters."""
 
-    def answered(whole: dict[str, Any], events: str) -> Callable[[Any], Answer]:
+    def answered(whole: dict[str, Any], streamed: str) -> Callable[[Any], Answer]:
         def answer(received: Any) -> Answer:
-            return stream_answer(events, chunk_size=11) if received.json.get("stream") else json_answer(whole)
+            return stream_answer(streamed, chunk_size=11) if received.json.get("stream") else json_answer(whole)
 
         return answer
 
     for path in ("/v1/chat/completions", "/v1/agents/completions", "/v1/fim/completions"):
-        server.answer_with(answered(_answer(), _events()), path=path)
+        server.answer_with(answered(whole_answer(), events()), path=path)
     for path in ("/v1/conversations", "/v1/conversations/conv_1"):
         server.answer_with(answered(CONVERSATION, _conversation_events()), path=path)
     server.answer_with(json_answer(EMBEDDINGS), path="/v1/embeddings")
@@ -235,8 +219,8 @@ def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
 def test_a_stream_that_is_left_is_told_with_what_had_arrived(
     how: str, telemetry: Telemetry, server: ReplayServer
 ) -> None:
-    events = _events(("Grü", "ezi", " mitenand"))
-    server.answer_with(stream_answer(events, chunk_size=len(events.encode()) - 60, hang_after=300))
+    body = events(("Grü", "ezi", " mitenand"))
+    server.answer_with(stream_answer(body, chunk_size=len(body.encode()) - 60, hang_after=300))
     with Mistral(api_key="test", server_url=server.url) as client:
         stream: Any = client.chat.stream(model="mistral-small-latest", messages=MESSAGES)
         next(iter(stream))
@@ -250,7 +234,7 @@ def test_a_stream_that_is_left_is_told_with_what_had_arrived(
 
 @pytest.mark.cell(provider="mistral_ai", surface="chat", mode="async", shape="abort")
 async def test_a_cancelled_stream_is_told_with_what_had_arrived(telemetry: Telemetry, server: ReplayServer) -> None:
-    server.answer_with(stream_answer(_events(), hang_after=300))
+    server.answer_with(stream_answer(events(), hang_after=300))
     begun = asyncio.Event()
 
     async def read() -> None:
@@ -285,7 +269,7 @@ def test_an_error_of_the_provider_reaches_the_application_and_is_told(
 def test_retries_inside_the_sdk_are_one_call_with_a_resend_count(telemetry: Telemetry, server: ReplayServer) -> None:
     retry = pytest.importorskip("mistralai.client.utils" if _is_new() else "mistralai.utils")
     busy = json_answer({"message": "busy"}, 503)
-    server.answer_with(busy, busy, json_answer(_answer()))
+    server.answer_with(busy, busy, json_answer(whole_answer()))
     config = retry.RetryConfig("backoff", retry.BackoffStrategy(1, 2, 1.0, 5000), retry_connection_errors=False)
     with Mistral(api_key="test", server_url=server.url, retry_config=config) as client:
         client.chat.complete(model="mistral-small-latest", messages=MESSAGES)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,17 +14,26 @@ import otel_llmcost
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument.expectations import assert_told_as_expected
+from tests.instrument.wire_ollama import (
+    ASKED,
+    CHAT,
+    CHAT_BEGUN,
+    CHAT_STREAM,
+    TOLD,
+    async_client,
+    client,
+    line,
+    lines,
+    said,
+)
 from tests.support.replay import Answer, Recording, ReplayServer, json_answer, recordings, stream_answer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
 
     from tests.instrument.conftest import Telemetry
 
-CALL = {"function": {"name": "temperature_in", "arguments": {"city": "Akureyri"}}}
-TOLD = {"done": True, "done_reason": "stop", "prompt_eval_count": 26, "eval_count": 298}
 READ = Usage(input_tokens=26, output_tokens=298)
-ASKED: dict[str, Any] = {"model": "llama3.2", "messages": [{"role": "user", "content": "Hello"}]}
 PROMPTED: dict[str, Any] = {"model": "llama3.2", "prompt": "Hello"}
 
 _ALL, _WHY_NONE = recordings("ollama")
@@ -34,43 +42,6 @@ RECORDINGS = [each for each in _ALL if each.path.startswith("/api/")]
 
 def _cell(surface: str, mode: str, shape: str) -> pytest.MarkDecorator:
     return pytest.mark.cell(provider="ollama", surface=surface, mode=mode, shape=shape)
-
-
-def _line(**more: Any) -> dict[str, Any]:
-    return {"model": "llama3.2", "created_at": "2026-11-22T07:00:00Z", "done": False, **more}
-
-
-def _said(word: str, *calls: dict[str, Any], **more: Any) -> dict[str, Any]:
-    message = {"role": "assistant", "content": word}
-    return _line(message={**message, "tool_calls": list(calls)} if calls else message, **more)
-
-
-def _lines(*lines: dict[str, Any]) -> Answer:
-    body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    return stream_answer(body, content_type="application/x-ndjson", chunk_size=11)
-
-
-CHAT = _said("Hæ", **TOLD)
-CHAT_STREAM = _lines(_said("Über"), _said(" den Wolken"), _said("", CALL), _said("", **TOLD))
-CHAT_BEGUN = _lines(_said("Über"))
-
-
-@contextlib.contextmanager
-def client(url: str) -> Iterator[Any]:
-    opened = ollama.Client(host=url)
-    try:
-        yield opened
-    finally:
-        opened._client.close()  # older releases cannot close themselves
-
-
-@contextlib.asynccontextmanager
-async def async_client(url: str) -> AsyncIterator[Any]:
-    opened = ollama.AsyncClient(host=url)
-    try:
-        yield opened
-    finally:
-        await opened._client.aclose()
 
 
 # --- recorded exchanges ---
@@ -126,9 +97,9 @@ async def _run_async(recording: Recording, url: str) -> None:
 def provider(server: ReplayServer) -> ReplayServer:
     """Answer every surface, streams in pieces that split lines and characters."""
     server.answer_with(lambda r: CHAT_STREAM if r.json["stream"] else json_answer(CHAT), path="/api/chat")
-    generated = [_line(response="Über"), _line(response=" den Wolken"), _line(response="", **TOLD)]
-    whole = json_answer(_line(response="Hæ", **TOLD))
-    server.answer_with(lambda r: _lines(*generated) if r.json["stream"] else whole, path="/api/generate")
+    generated = [line(response="Über"), line(response=" den Wolken"), line(response="", **TOLD)]
+    whole = json_answer(line(response="Hæ", **TOLD))
+    server.answer_with(lambda r: lines(*generated) if r.json["stream"] else whole, path="/api/generate")
     embedded = {"model": "nomic", "embeddings": [[0.25] * 2000], "total_duration": 14, "prompt_eval_count": 8}
     server.answer_with(json_answer(embedded), path="/api/embed")
     server.answer_with(json_answer({"embedding": [0.25]}), path="/api/embeddings")
@@ -267,7 +238,7 @@ def test_a_provider_that_cannot_be_reached_is_told(telemetry: Telemetry) -> None
 
 @_cell("chat", "sync", "error")
 def test_an_error_in_the_middle_of_a_stream_is_told(telemetry: Telemetry, server: ReplayServer) -> None:
-    server.answer_with(_lines(_said("Über"), {"error": "out of memory"}))
+    server.answer_with(lines(said("Über"), {"error": "out of memory"}))
     with client(server.url) as asking, pytest.raises(ollama.ResponseError):
         list(asking.chat(**ASKED, stream=True))
     call = telemetry.call()

@@ -78,3 +78,39 @@ def embeddings(dimensions: int = 8, texts: int = 1) -> dict[str, Any]:
 def error(status: int, name: str) -> dict[str, Any]:
     """Return the body of an error."""
     return {"error": {"code": status, "message": "no", "status": name}}
+
+
+# --- interactions ---
+
+INTERACTION: dict[str, Any] = {
+    "id": "v1_abc",
+    "object": "interaction",
+    "model": "gemini-3-flash-preview",
+    "status": "completed",
+    "service_tier": "priority",
+    "created": "2026-09-28T21:25:18Z",
+    "updated": "2026-09-28T21:25:18Z",
+    "steps": [{"type": "model_output", "content": [{"type": "text", "text": "Já."}]}],
+    "usage": {
+        "total_input_tokens": 1200,
+        "total_cached_tokens": 1000,
+        "total_output_tokens": 60,
+        "total_thought_tokens": 40,
+        "total_tool_use_tokens": 250,
+        "total_tokens": 1550,
+        "input_tokens_by_modality": [{"modality": "text", "tokens": 1100}, {"modality": "audio", "tokens": 100}],
+        "grounding_tool_count": [{"type": "google_search", "count": 2}],
+    },
+}
+INTERACTION_BEGUN = {key: INTERACTION[key] for key in ("id", "object", "model", "created", "updated")} | {
+    "status": "in_progress"
+}
+INTERACTION_EVENTS: list[dict[str, Any]] = [
+    {"event_type": "interaction.created", "interaction": INTERACTION_BEGUN},
+    {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Já."}},
+    {"event_type": "interaction.completed", "interaction": INTERACTION},
+]
+INTERACTION_STREAM = (
+    "".join(f"event: {each['event_type']}\ndata: {json.dumps(each)}\n\n" for each in INTERACTION_EVENTS)
+    + "data: [DONE]\n\n"
+)
