@@ -42,6 +42,23 @@ in_progress: Final[ContextVar[OpenCall | None]] = ContextVar("llmcost_call", def
 """The call that the SDK is busy with in this context."""
 
 
+@dataclass(slots=True)
+class Retelling:
+    """A run of somebody else's who will tell of it, and does not know the ids of what is answered in it.
+
+    Attributes:
+        answers: The providers' ids of the answers to our calls in it, as they end; empty ones too.
+        is_over: Whether it has ended: what ends later is none of its.
+    """
+
+    answers: list[str] = field(default_factory=list)
+    is_over: bool = False
+
+
+retelling: Final[ContextVar[Retelling | None]] = ContextVar("llmcost_retelling", default=None)
+"""The run to which a call belongs that begins in this context, None for none."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Asked:
     """What the request tells.
@@ -90,6 +107,7 @@ class OpenCall:
         self._is_finished = False
         self.awaits_body = False
         self._reading: Reading | None = None
+        self._retelling = retelling.get()
         ctx = context.get_current()
         parent = trace.get_current_span(ctx).get_span_context()
         said, source = attribution_of(runtime, ctx, parent.trace_id)
@@ -229,6 +247,8 @@ class OpenCall:
         self.mark_end()
         if self._reading is not None:
             apply(self._reading, record)
+        if self._retelling is not None and not self._retelling.is_over:
+            self._retelling.answers.append(record.response_id)
         if self._request is not None and record.error_type:
             self._request.failed(record.error_type)
         attributes = to_attributes(record)

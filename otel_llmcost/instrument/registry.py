@@ -29,6 +29,7 @@ INSTRUMENTORS: Final = {
     "ollama": ("ollama", "OllamaInstrumentor"),
     "lm15": ("lm15", "LM15Instrumentor"),
     "dspy": ("dspy", "DSPyInstrumentor"),
+    "langsmith": ("langsmith", "LangSmithInstrumentor"),
 }
 """Our module → the package that it instruments, and its instrumentor."""
 
