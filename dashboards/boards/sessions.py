@@ -37,12 +37,12 @@ _USER_ACTIONS: Final = (
     Panel(
         kind="lines",
         title="Calls a user action takes",
-        says="By the day: mean, 95 % and most. More users do not move these lines, a retry loop does.",
+        says="Within an hour: mean, 95 % and most. More users do not move these lines, a retry loop does.",
         sql="actions",
         empty="No user actions: wrap them in `request()`.",
         link=TO_FEATURE,
         unit="short",
-        interval="1d",
+        interval="1h",
         width=9,
     ),
     Panel(
@@ -88,5 +88,5 @@ BOARD: Final = Board(
     says="What one conversation, one user action and one agent cost.",
     variables=("environment", "team", "feature", "tenant"),
     rows={"Now": _NOW, "User actions": _USER_ACTIONS, "Dearest": _DEAREST},
-    since="now-7d",
+    since="now-2d",
 )

@@ -15,7 +15,8 @@ _THE_WEEK: Final = (
         kind="table",
         title="Five numbers a feature",
         says="The last whole week, Monday to Sunday (UTC): spend, median and 95 % cost a session, anomalies (an "
-        "alert counts once a day), calls stopped by a limit; changes against the week before.",
+        "alert counts once a day), calls stopped by a limit; changes against the week before. Of very many sessions "
+        "a part is asked.",
         sql="weekly",
         empty=_NO_CALLS,
         link=TO_OVERVIEW,

@@ -2,6 +2,7 @@
 WITH
     $__fromTime AS since,
     $__toTime AS until,
+    1 AS every,
     {include:sessions},
     dearest AS
     (

@@ -1,5 +1,6 @@
 -- The five numbers of each feature for the last whole week (Monday to Sunday), against the week before. An alert that
--- goes on for hours is one anomaly a day.
+-- goes on for hours is one anomaly a day. What a session costs is asked of all sessions up to four million calls a
+-- fortnight, of more of one in two, one in three and so on: that is near enough for a percentile.
 WITH
     {include:dates},
     toMonday(today) - 7 AS week,
@@ -17,6 +18,13 @@ WITH
     ),
     toDateTime(week - 7, 'UTC') AS since,
     toDateTime(week + 8, 'UTC') AS until,
+    (
+        SELECT greatest(1, intDiv(sum(d.calls), 2000000))
+        FROM spend_daily AS d
+        WHERE d.day >= week - 7
+            AND d.day < week + 7
+            {filters:d}
+    ) AS every,
     {include:sessions},
     session_costs AS
     (

@@ -68,7 +68,7 @@ def measure(size: int, kept: Path | None) -> dict[str, Any]:
 
 def panels(size: int, kept: Path | None) -> dict[str, Any]:
     """Return what each panel takes at `size` calls, without the rest of `measure`, which takes much longer."""
-    with _place(kept) as place, clickhouse.running(place) as server, connect(server.dsn("with_tenants")) as store:
+    with _place(kept) as place, clickhouse.running(place) as server, connect(_dsn(server, "with_tenants")) as store:
         store.migrate()
         _stop_deriving(store)
         if not (place / "with_tenants.json").exists():
@@ -76,6 +76,10 @@ def panels(size: int, kept: Path | None) -> dict[str, Any]:
             store.derive()
             _merge(store)
         return {"calls": size, "panels": _shown(store), "load": round(os.getloadavg()[1], 1)}
+
+
+def _dsn(server: clickhouse.Server, name: str) -> str:
+    return f"{server.dsn(name)}?send_receive_timeout=3600"  # to merge fifty million rows takes minutes
 
 
 @contextmanager
@@ -109,7 +113,7 @@ def _proven(server: clickhouse.Server) -> int:
 
 def _measured(server: clickhouse.Server, place: Path, name: str, size: int) -> dict[str, Any]:
     has_tenants = name == "with_tenants"
-    with connect(server.dsn(name)) as store:
+    with connect(_dsn(server, name)) as store:
         store.migrate()
         made = _once(place / f"{name}.json", lambda: _made(store, size, has_tenants=has_tenants))
         _stop_deriving(store)

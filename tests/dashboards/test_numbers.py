@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,16 @@ ASKED = {(board.name, asked.title): (board, asked) for board in shown() for aske
 def answers(store: Store, board: str, title: str, until_ns: int, **chosen: tuple[str, ...]) -> list[dict[str, Any]]:
     on, asked = ASKED[board, title]
     return asked_of(store, on, asked, until_ns, **chosen).dicts()
+
+
+def sampled(
+    store: Store, board: str, title: str, until_ns: int, limit: int, instead: int, *part: str
+) -> list[dict[str, Any]]:
+    """Return what a panel answers if it looks at a part of the calls from fewer calls on; at that part where named."""
+    on, asked = ASKED[board, title]
+    assert f"sum(d.calls), {limit})" in asked.sql
+    sql = asked.sql.replace(f"sum(d.calls), {limit})", f"sum(d.calls), {instead})")
+    return asked_of(store, on, replace(asked, sql=sql.replace(*part) if part else sql), until_ns).dicts()
 
 
 def usd(calls: Iterable[PricedCall]) -> float:
@@ -158,6 +169,26 @@ def test_what_was_asked_again_yesterday_is_a_saving(
     assert found["chat", "de-duplication"]["arithmetic"] == said
 
 
+def test_of_very_many_calls_a_part_of_the_questions_stands_for_all(
+    seeded: Store, until_ns: int, by_day: dict[int, list[PricedCall]], today: int
+) -> None:
+    """Each third of the questions, with all calls that asked them, says three times what it holds itself."""
+    title, limit = "What could be saved", 250_000
+    thirds = [
+        sampled(
+            seeded, "savings", title, until_ns, limit, len(by_day[today - 1]) // 3, "% every = 0", f"% every = {third}"
+        )
+        for third in range(3)
+    ]
+    whole, *parts = (
+        {(row["feature"], row["lever"]): row["a_month_usd"] for row in rows}
+        for rows in (answers(seeded, "savings", title, until_ns), *thirds)
+    )
+    again = ("chat", "de-duplication")
+    assert sum(part.get(again, 0) for part in parts) / 3 == pytest.approx(whole[again], rel=1e-9)
+    assert whole[again] not in [part.get(again) for part in parts]
+
+
 def test_a_saving_is_found_where_a_dearer_model_took_over(seeded: Store, until_ns: int) -> None:
     largest = answers(seeded, "overview", "Largest open saving", until_ns)
     assert [row["a_month_usd"] for row in largest] == sorted((row["a_month_usd"] for row in largest), reverse=True)
@@ -254,6 +285,35 @@ def test_the_half_and_the_95th_percentile_of_a_session(
     assert row["sessions_count"] == len(costs)
     assert row["p50_a_session_usd"] == pytest.approx(costs[int(0.5 * len(costs))], rel=1e-12)
     assert row["p95_a_session_usd"] == pytest.approx(costs[int(0.95 * len(costs))], rel=1e-12)
+
+
+def test_of_very_many_sessions_a_part_tells_what_one_costs(seeded: Store, until_ns: int) -> None:
+    whole, part = (
+        {row["feature"]: row for row in rows}
+        for rows in (
+            answers(seeded, "weekly", "Five numbers a feature", until_ns),
+            sampled(seeded, "weekly", "Five numbers a feature", until_ns, 2_000_000, 2_000),
+        )
+    )
+    assert part["chat"]["spend_usd"] == whole["chat"]["spend_usd"]
+    assert part["chat"]["median_a_session_usd"] != whole["chat"]["median_a_session_usd"]
+    for name in ("median_a_session_usd", "p95_a_session_usd"):
+        assert part["chat"][name] == pytest.approx(whole["chat"][name], rel=0.1)
+
+
+def test_what_a_user_action_takes_is_counted_by_the_hour(
+    seeded: Store, until_ns: int, by_day: dict[int, list[PricedCall]], today: int
+) -> None:
+    """Drawn by the day: over all actions of all its hours."""
+    taken: dict[tuple[Any, ...], int] = defaultdict(int)
+    for call in by_day[today - 2]:
+        who = call.call.attribution
+        taken[call.call.started_at_ns // HOUR_NS, who.tenant, who.feature, who.request_id] += 1
+    counts = sorted(taken.values())
+    rows = answers(seeded, "sessions", "Calls a user action takes", until_ns)
+    [row] = [row for row in rows if row["time"].timestamp() == (today - 2) * 86_400]
+    assert row["mean"] == pytest.approx(sum(counts) / len(counts), rel=1e-12)
+    assert (row["p95"], row["most"]) == (counts[int(0.95 * len(counts))], counts[-1])
 
 
 def test_a_loop_is_shown_with_its_calls(seeded: Store, until_ns: int) -> None:

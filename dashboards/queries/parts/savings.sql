@@ -2,7 +2,8 @@
 -- that the calls were billed at: a model's cost over its weighed tokens (input 1, cache read 0.1, cache writes 1.25 and
 -- 2, output 5) is the price of one input token. The last seven whole days stand for the month; what needs the single
 -- call is taken from yesterday's, which are read once: put in order by tenant and question, and then by time, a call
--- asks again where the one before it asked the same.
+-- asks again where the one before it asked the same. Of more than half a million calls one question in two is looked at,
+-- one in three and so on, with all calls that asked it.
 shapes AS
 (
     SELECT
@@ -49,19 +50,25 @@ models AS
         feature,
         model
 ),
+(
+    SELECT greatest(1, intDiv(sum(d.calls), 250000))
+    FROM spend_daily AS d
+    WHERE d.day = yesterday
+        {filters:d}
+) AS every,
 singles AS
 (
     SELECT
         c.feature AS feature,
-        count() AS calls,
+        count() * every AS calls,
         quantileExact(0.95)(c.output_tokens) AS usual_output,
-        arraySum(
+        every * arraySum(
             (output, price) -> greatest(0, output - usual_output) * 5 * price,
             groupArray(c.output_tokens),
             groupArray((toFloat64(ifNull(c.effective_cost, 0)) AS call_usd) / greatest(1, c.input_tokens + 5 * c.output_tokens - 0.9 * c.cache_read_tokens))
         ) AS capped_usd,
-        countIf(c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait) AS may_wait_calls,
-        sumIf(call_usd, may_wait) AS may_wait_usd,
+        every * countIf(c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait) AS may_wait_calls,
+        every * sumIf(call_usd, may_wait) AS may_wait_usd,
         arraySort(groupArrayIf((cityHash64(c.tenant, c.request_hash), c.started_at, call_usd), c.request_hash != '')) AS in_order,
         arrayFilter((each, before) -> each.1 = before.1, arrayPopFront(in_order), arrayPopBack(in_order)) AS repeated
     FROM llm_calls AS c
@@ -69,6 +76,7 @@ singles AS
         AND c.started_at < toDateTime(today, 'UTC')
         AND c.correction_id = ''
         AND c.operation != 'embeddings'
+        AND cityHash64(if(c.request_hash = '', c.span_id, c.request_hash)) % every = 0
         {filters:c}
     GROUP BY feature
 ),
@@ -145,9 +153,9 @@ levers AS
             ),
             (
                 'de-duplication',
-                arraySum(each -> each.3, c.repeated),
+                every * arraySum(each -> each.3, c.repeated),
                 'medium',
-                concat(toString(length(c.repeated)), ' calls of yesterday asked what the same tenant had asked before')
+                concat(toString(every * length(c.repeated)), ' calls of yesterday asked what the same tenant had asked before')
             ),
             (
                 'batch',
