@@ -36,7 +36,7 @@ OVERFLOW: Final = "__overflow__"
 
 losses: Counter[str] = Counter()
 """What was lost, by kind: `value_cut`, `key_cut`, `value_unreadable`, `tag_dropped`, `feature_overflow`,
-`tenant_overflow`."""
+`tenant_overflow`, and `fault` for what our own code lost by failing."""
 
 _BAGGAGE: Final = next(iter(baggage.set_baggage("llmcost", "", Context())))
 """Where OpenTelemetry keeps the baggage in a context."""
@@ -274,24 +274,30 @@ class attribution:  # noqa: N801 - read as a statement: `with attribution(team="
 
     def __enter__(self) -> Self:
         """Attach to the current context."""
-        ctx = context.get_current()
-        outer = ctx.get(_FRAME)
-        frame = _Frame(self, outer if isinstance(outer, _Frame) else None)
-        frame.token = context.attach(context.set_value(_FRAME, frame, self._extended(ctx)))
+        try:
+            ctx = context.get_current()
+            outer = ctx.get(_FRAME)
+            frame = _Frame(self, outer if isinstance(outer, _Frame) else None)
+            frame.token = context.attach(context.set_value(_FRAME, frame, self._extended(ctx)))
+        except Exception:  # noqa: BLE001 - the application's block runs, without a name
+            losses["fault"] += 1
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave. In a task other than the one that entered there is nothing to reset, and no error."""
-        newest = context.get_value(_FRAME)
-        frame = own = newest if isinstance(newest, _Frame) else None
-        while own is not None and (own.owner is not self or own.is_left):
-            own = own.outer
-        if own is not None:
-            own.is_left = True
-        while frame is not None and frame.is_left and frame.leave():
-            frame = frame.outer
+        try:
+            newest = context.get_value(_FRAME)
+            frame = own = newest if isinstance(newest, _Frame) else None
+            while own is not None and (own.owner is not self or own.is_left):
+                own = own.outer
+            if own is not None:
+                own.is_left = True
+            while frame is not None and frame.is_left and frame.leave():
+                frame = frame.outer
+        except Exception:  # noqa: BLE001 - the application goes on as its block ended
+            losses["fault"] += 1
 
     async def __aenter__(self) -> Self:
         """Attach to the current context, for `async with`."""
@@ -305,7 +311,11 @@ class attribution:  # noqa: N801 - read as a statement: `with attribution(team="
 
     def __call__(self, function: F) -> F:
         """Decorate a function, coroutine function, generator or async generator function."""
-        return _decorate.each_call(function, self._fresh)
+        try:
+            return _decorate.each_call(function, self._fresh)
+        except Exception:  # noqa: BLE001 - the application's function runs, without a name
+            losses["fault"] += 1
+            return function
 
     def _fresh(self) -> attribution:
         return self
@@ -378,7 +388,7 @@ class request(attribution):  # noqa: N801 - read as a statement: `with request()
     def __init__(self, request_id: str | None = None, *, propagate: bool = True) -> None:
         super().__init__(propagate=propagate)
         self._given_id = request_id
-        self.request_id: str = _limited(request_id or uuid.uuid4().hex, MAX_VALUE_LENGTH, "value_cut")
+        self.request_id: str = _id_of_request(request_id)
         self._last_model = ""
         self._unmet = ""
         self._held: Callable[[str], None] | None = None
@@ -399,7 +409,11 @@ class request(attribution):  # noqa: N801 - read as a statement: `with request()
 
     def reject(self, reason: str) -> None:
         """Say that the last answer was unusable, and why: its cost is waste, the next call makes up for it."""
-        self._unmet = _limited(reason or "rejected", MAX_VALUE_LENGTH, "value_cut")
+        try:
+            self._unmet = _limited(reason or "rejected", MAX_VALUE_LENGTH, "value_cut")
+        except Exception:  # noqa: BLE001 - the application goes on, and the answer was rejected all the same
+            losses["fault"] += 1
+            self._unmet = "rejected"
         self._release(self._unmet)
 
     def hold(self, release: Callable[[str], None]) -> None:
@@ -464,8 +478,20 @@ def _hold(ctx: Context, said: Attribution, entries: dict[str, object]) -> Contex
 
 
 def _said(named: Mapping[str, object | None], tags: Mapping[str, object]) -> Attribution:
-    values = {name: _limited(value, MAX_VALUE_LENGTH, "value_cut") for name, value in named.items()}
-    return Attribution(**values, tags=_limited_tags(tags))
+    try:
+        values = {name: _limited(value, MAX_VALUE_LENGTH, "value_cut") for name, value in named.items()}
+        return Attribution(**values, tags=_limited_tags(tags))
+    except Exception:  # noqa: BLE001 - such as tags that are no mapping; the application's block runs, without a name
+        losses["fault"] += 1
+        return NOBODY
+
+
+def _id_of_request(given: str | None) -> str:
+    try:
+        return _limited(given or uuid.uuid4().hex, MAX_VALUE_LENGTH, "value_cut")
+    except Exception:  # noqa: BLE001 - the application's block runs, without an id
+        losses["fault"] += 1
+        return ""
 
 
 def _limited_tags(tags: Mapping[str, object]) -> tuple[tuple[str, str], ...]:

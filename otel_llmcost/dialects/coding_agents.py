@@ -5,8 +5,8 @@ by another way, is the same call. Numbers may be text. Claude Code counts as Ant
 OpenAI does, Gemini CLI as Gemini does: thoughts and tool-use prompts are neither in the output nor in the input. The
 cost that Claude Code tells is its own estimate and is not believed. What Codex calls `tool_token_count` is the total,
 and Gemini CLI tells each call once more by an event of the conventions, which is left alone.
-Source: Claude Code docs, "Monitoring"; Gemini CLI docs, "Observability with OpenTelemetry"; Codex, its event
-`sse_event_completed`; checked 2026-11-22.
+Source: Claude Code, a span of 2.1.266 and descriptions of its log record that users have published; Gemini CLI docs,
+"Observability with OpenTelemetry"; Codex, its event `sse_event_completed`; checked 2026-11-22.
 """
 
 from __future__ import annotations

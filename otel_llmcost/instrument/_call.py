@@ -267,9 +267,9 @@ class OpenCall:
         waiting = self._runtime.pipeline.held
 
         def release(rejected: str = "") -> None:
-            if waiting.pop(id(self), None) is None:
-                return
             try:
+                if waiting.pop(id(self), None) is None:
+                    return
                 if rejected:
                     self.record.rejected = attributes[semconv.REJECTED] = rejected
                 self.deliver(attributes)

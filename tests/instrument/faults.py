@@ -125,8 +125,8 @@ def forgetting() -> Callable[[], None]:
 
 # --- guards ---
 
-_HARMLESS = {"isinstance", "super", "original"}
-"""What a guard may call of others: what is wrapped is called so everywhere."""
+_HARMLESS = {"isinstance", "super", "original", "held", "in_progress.get", "losses['fault']"}
+"""What a guard may do besides: what is wrapped is called `original` everywhere, what waits for an answer `held`."""
 
 
 @functools.cache
@@ -155,6 +155,8 @@ def _is_harmless(node: ast.AST, foreign: set[str]) -> bool:
             parts = [*node.orelse, *node.finalbody, *(part for handler in node.handlers for part in handler.body)]
         case ast.Attribute(value=ast.Name(id=name)) if name in foreign:
             return False
+        case ast.Subscript() if ast.unparse(node) in _HARMLESS:
+            return True
         case ast.Compare() if not all(isinstance(each, ast.Is | ast.IsNot) for each in node.ops):
             if any(isinstance(part, ast.Name) and part.id in foreign for part in ast.walk(node)):
                 return False
@@ -162,7 +164,7 @@ def _is_harmless(node: ast.AST, foreign: set[str]) -> bool:
         case ast.AnnAssign():
             parts = [node.value] if node.value else []
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-            if name not in _HARMLESS | _names_of_ours() and ast.unparse(node.func) != "in_progress.get":
+            if name not in _HARMLESS | _names_of_ours() and ast.unparse(node.func) not in _HARMLESS:
                 return False
             parts = list(ast.iter_child_nodes(node))
         case _ if isinstance(node, _HARMLESS_NODES):
@@ -180,8 +182,8 @@ def _catches_all(node: ast.Try) -> bool:
 
 
 _HARMLESS_NODES = (
-    *(ast.Expr, ast.Return, ast.If, ast.Assign, ast.AugAssign, ast.Raise, ast.Try, ast.ExceptHandler),
+    *(ast.Expr, ast.Return, ast.If, ast.Assign, ast.AugAssign, ast.Raise, ast.Try, ast.ExceptHandler, ast.Pass),
     *(ast.Name, ast.Constant, ast.Attribute, ast.NamedExpr, ast.Compare, ast.BoolOp, ast.IfExp, ast.UnaryOp, ast.Not),
-    *(ast.And, ast.Or, ast.Is, ast.IsNot, ast.Load, ast.Store, ast.operator, ast.Tuple, ast.Starred, ast.keyword),
-    *(ast.Await, ast.JoinedStr, ast.FormattedValue, ast.Pass),
+    *(ast.And, ast.Or, ast.Is, ast.IsNot, ast.Load, ast.Store, ast.operator, ast.Tuple, ast.Dict, ast.Starred),
+    *(ast.keyword, ast.Await, ast.JoinedStr, ast.FormattedValue),
 )

@@ -12,12 +12,18 @@ import gc
 import logging
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
+from opentelemetry import baggage
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
 
 import otel_llmcost
+from otel_llmcost import feature, request, session
+from otel_llmcost.attribution import losses
 from otel_llmcost.instrument import _stainless
 from otel_llmcost.telemetry import runtime
 from tests.instrument.faults import failing_at, forgetting, seams_of
@@ -28,6 +34,8 @@ from tests.support.replay import malformed_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+    from opentelemetry.trace import Tracer
 
     from tests.instrument.conftest import Telemetry
     from tests.instrument.faults import Seam
@@ -89,7 +97,7 @@ class Application:
         with self._use.client(self._server) as client:
             for name, way in WAYS.items():
                 self._prepare(name)
-                yield name, lambda way=way: contextvars.copy_context().run(outcome_of, lambda: way(self._use, client))
+                yield name, lambda way=way: contextvars.copy_context().run(outcome_of, lambda: self._asked(way, client))
         with asyncio.Runner() as runner:
             opening = self._use.async_client(self._server)
             client = runner.run(opening.__aenter__())
@@ -102,6 +110,10 @@ class Application:
                     ),
                 )
             runner.run(opening.__aexit__(None, None, None))
+
+    def _asked(self, way: Callable[[Use, Any], Any], client: Any) -> Any:
+        with feature("search"), request():
+            return way(self._use, client)
 
     def _prepare(self, way: str) -> None:
         odd = {"refused": self._use.error, "malformed": malformed_json()}
@@ -196,6 +208,44 @@ def test_a_fault_of_ours_changes_nothing_in_any_way_of_use(
 ) -> None:
     """A seam that several ways come to may be guarded in one of them only."""
     _tried(name, server, forget, only_new=False)
+
+
+def _around_calls(tracer: Tracer) -> list[Any]:
+    """Name who pays in each way there is, and do what else passes our code; return what the application sees."""
+    with feature("search", tags={"plan": "pro"}), session("conv"), request() as action:
+        said = {"gen_ai.operation.name": "chat"}
+        with tracer.start_as_current_span("chat", attributes=said), ThreadPoolExecutor(1) as pool:
+            summed = pool.submit(sum, [1, 2]).result()
+        action.reject("useless")
+    extracted = W3CBaggagePropagator().extract({"baggage": "theirs=1"}, Context())
+    counted, listed = request()(_count)(), list(feature("listing")(_list)())
+    return [summed, dict(baggage.get_all(extracted)), counted, listed]
+
+
+def _count() -> int:
+    return 4
+
+
+def _list() -> Iterator[int]:
+    yield from (5, 6)
+
+
+def test_a_fault_of_ours_changes_nothing_around_calls(telemetry: Telemetry, forget: Callable[[], None]) -> None:
+    tracer = telemetry.provider.get_tracer("the application's")
+
+    def run() -> Any:
+        return contextvars.copy_context().run(outcome_of, lambda: _around_calls(tracer))
+
+    expected = [3, {"theirs": "1"}, 4, [5, 6]]
+    _without_a_worker()
+    assert run() == expected
+    forget()
+    seams = seams_of(run)
+    assert len(seams) > 30
+    for seam in seams:
+        forget()
+        assert failing_at(seam, run) == (expected, True), str(seam)
+    assert losses.pop("fault") > 0
 
 
 def test_a_failing_handler_of_the_applications_own_log_is_no_fault_of_a_call(
