@@ -218,6 +218,48 @@ def test_the_shape_of_prompts_shows_a_prompt_that_changed_and_grew(store: Store)
     )
 
 
+def test_a_call_is_asked_again_where_the_same_tenant_asked_it_before_on_the_day(store: Store) -> None:
+    """Of three that acme asked alike the first stays; globex asked it for the first time."""
+    asked = {"request_hash": "0f" * 8}
+    store.write(
+        [
+            a_call(1, **asked, tenant="acme", started_at_ns=MIDNIGHT_NS + 3, cost=1),
+            a_call(2, **asked, tenant="acme", started_at_ns=MIDNIGHT_NS + 9 * HOUR_NS, cost=20),
+            a_call(3, **asked, tenant="acme", started_at_ns=MIDNIGHT_NS + 2, cost=300),
+            a_call(4, **asked, tenant="globex", started_at_ns=MIDNIGHT_NS + 4, cost=4_000),
+            a_call(5, request_hash="", tenant="acme", cost=50_000),
+            a_call(6, request_hash="", tenant="acme", cost=600_000),
+            a_call(7, **asked, tenant="acme", started_at_ns=MIDNIGHT_NS + 24 * HOUR_NS, cost=7_000_000),
+        ]
+    )
+    store.derive()
+    rows = store.query("SELECT repeated_calls, repeated_effective_cost FROM prompt_shape_daily ORDER BY day").rows
+    assert rows == ((2, 21 * PICO), (0, 0))
+
+
+def test_an_answer_is_long_beyond_what_95_of_100_did_not_exceed(store: Store) -> None:
+    """The fortieth says 300 tokens, the others 100. It cost $2 for 500 + 5 x 300 weighed tokens: 200 x 5 of them $1."""
+    usual = [a_call(n, input_tokens=500, output_tokens=100) for n in range(1, 40)]
+    store.write([*usual, a_call(40, input_tokens=500, output_tokens=300, cost=2 * 10**12)])
+    store.derive()
+    assert store.query("SELECT output_tokens_p95, long_output_usd FROM prompt_shape_daily").rows == ((100, 1.0),)
+
+
+def test_a_call_might_have_waited_where_nobody_does_and_the_full_rate_was_paid(store: Store) -> None:
+    store.write(
+        [
+            a_call(1, workload="eval", cost=1),
+            a_call(2, workload="background", service_tier="default", cost=20),
+            a_call(3, workload="batch", is_batch=True, cost=300),
+            a_call(4, workload="ci", service_tier="flex", cost=4_000),
+            a_call(5, workload="interactive", cost=50_000),
+        ]
+    )
+    store.derive()
+    sql = "SELECT sum(deferrable_calls), sum(deferrable_effective_cost) FROM prompt_shape_daily"
+    assert store.query(sql).rows == ((2, 21 * PICO),)
+
+
 class TestTags:
     def test_only_tags_that_are_named_get_rows(self, store: Store) -> None:
         store._engine.insert("reported_tags_log", {"tag_key": ["project", "tier"], "is_reported": [True, True]}, {})

@@ -1,9 +1,7 @@
 -- What could be saved in a month of 30 days, by feature and lever, each with its arithmetic in words. Prices are those
 -- that the calls were billed at: a model's cost over its weighed tokens (input 1, cache read 0.1, cache writes 1.25 and
--- 2, output 5) is the price of one input token. The last seven whole days stand for the month; what needs the single
--- call is taken from yesterday's, which are read once: put in order by tenant and question, and then by time, a call
--- asks again where the one before it asked the same. Of more than half a million calls one question in two is looked at,
--- one in three and so on, with all calls that asked it.
+-- 2, output 5) is the price of one input token. The last seven whole days stand for the month; what was seen in single
+-- calls (asked again, far too long, in no hurry) is taken from yesterday's.
 shapes AS
 (
     SELECT
@@ -21,6 +19,13 @@ shapes AS
         ifNull(maxIf(p.prompt_bytes_max, p.day >= today - 7), 0) / 4 AS prompt_tokens,
         toFloat64(ifNull(sumIf(p.effective_cost, p.day < today - 7), 0)) AS usd_before,
         min(p.day) AS first_day,
+        sumIf(p.calls, p.day = yesterday) AS calls_yesterday,
+        maxIf(p.output_tokens_p95, p.day = yesterday) AS usual_output,
+        sumIf(p.long_output_usd, p.day = yesterday) AS capped_usd,
+        sumIf(p.repeated_calls, p.day = yesterday) AS repeated_calls,
+        toFloat64(ifNull(sumIf(p.repeated_effective_cost, p.day = yesterday), 0)) AS repeated_usd,
+        sumIf(p.deferrable_calls, p.day = yesterday) AS deferrable_calls,
+        toFloat64(ifNull(sumIf(p.deferrable_effective_cost, p.day = yesterday), 0)) AS deferrable_usd,
         usd / greatest(1, input + 5 * output - 0.9 * read + 0.5 * written) AS input_price
     FROM prompt_shape_daily AS p
     WHERE p.day >= today - 35
@@ -50,34 +55,18 @@ models AS
         feature,
         model
 ),
-(
-    SELECT greatest(1, intDiv(sum(d.calls), 250000))
-    FROM spend_daily AS d
-    WHERE d.day = yesterday
-        {filters:d}
-) AS every,
 singles AS
 (
     SELECT
-        c.feature AS feature,
-        count() * every AS calls,
-        quantileExact(0.95)(c.output_tokens) AS usual_output,
-        every * arraySum(
-            (output, price) -> greatest(0, output - usual_output) * 5 * price,
-            groupArray(c.output_tokens),
-            groupArray((toFloat64(ifNull(c.effective_cost, 0)) AS call_usd) / greatest(1, c.input_tokens + 5 * c.output_tokens - 0.9 * c.cache_read_tokens))
-        ) AS capped_usd,
-        every * countIf(c.workload IN ('batch', 'background', 'eval', 'ci') AND NOT c.is_batch AND c.service_tier NOT IN ('flex', 'batch') AS may_wait) AS may_wait_calls,
-        every * sumIf(call_usd, may_wait) AS may_wait_usd,
-        arraySort(groupArrayIf((cityHash64(c.tenant, c.request_hash), c.started_at, call_usd), c.request_hash != '')) AS in_order,
-        arrayFilter((each, before) -> each.1 = before.1, arrayPopFront(in_order), arrayPopBack(in_order)) AS repeated
-    FROM llm_calls AS c
-    WHERE c.started_at >= toDateTime(yesterday, 'UTC')
-        AND c.started_at < toDateTime(today, 'UTC')
-        AND c.correction_id = ''
-        AND c.operation != 'embeddings'
-        AND cityHash64(if(c.request_hash = '', c.span_id, c.request_hash)) % every = 0
-        {filters:c}
+        s.feature AS feature,
+        sum(s.calls_yesterday) AS calls,
+        max(s.usual_output) AS usual_output,
+        sum(s.capped_usd) AS capped_usd,
+        sum(s.repeated_calls) AS repeated_calls,
+        sum(s.repeated_usd) AS repeated_usd,
+        sum(s.deferrable_calls) AS deferrable_calls,
+        sum(s.deferrable_usd) AS deferrable_usd
+    FROM shapes AS s
     GROUP BY feature
 ),
 levers AS
@@ -149,19 +138,19 @@ levers AS
                 'output cap',
                 if(c.calls < 50, 0, c.capped_usd),
                 'low',
-                concat('a cap at the 95th percentile, ', toString(c.usual_output), ' output tokens')
+                concat('a cap at the 95th percentile of each model and prompt, at most ', toString(c.usual_output), ' output tokens')
             ),
             (
                 'de-duplication',
-                every * arraySum(each -> each.3, c.repeated),
+                c.repeated_usd,
                 'medium',
-                concat(toString(every * length(c.repeated)), ' calls of yesterday asked what the same tenant had asked before')
+                concat(toString(c.repeated_calls), ' calls of yesterday asked what the same tenant had asked before')
             ),
             (
                 'batch',
-                c.may_wait_usd * 0.5,
+                c.deferrable_usd * 0.5,
                 'medium',
-                concat(toString(c.may_wait_calls), ' calls of yesterday that nobody waits for, at half the price')
+                concat(toString(c.deferrable_calls), ' calls of yesterday that nobody waits for, at half the price')
             )
         ] AS found
 )
