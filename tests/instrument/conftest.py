@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,10 +76,15 @@ def _few_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture(scope="module", autouse=True)
 def _small_heap() -> Iterator[None]:
-    """Keep what the tests before have imported out of every collection: that took longer than some files of tests."""
-    gc.collect()
+    """Keep what the tests before have imported out of every collection: that took longer than some files of tests.
+
+    What a file's tests have left open on purpose, as applications do, is collected with it and not in another's tests.
+    """
     gc.freeze()
     yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     gc.unfreeze()
 
 
