@@ -39,7 +39,7 @@ test-long: $(VENV)/.dev
 ## test-oldest: run the tests of instrumentation and attribution on the oldest packages that we admit
 .PHONY: test-oldest
 test-oldest: $(OLDEST)/.test
-	@$(OLDEST)/bin/pytest -n $(JOBS) --dist loadfile tests/instrument tests/unit/test_attribution*.py tests/unit/test_decorate.py $(ARGS)
+	@$(OLDEST)/bin/pytest -n $(JOBS) --dist loadfile -m 'not long' tests/instrument tests/unit/test_attribution*.py tests/unit/test_decorate.py $(ARGS)
 
 ## test-frameworks: run the tests of litellm and of the frameworks on top of the SDKs
 .PHONY: test-frameworks

@@ -52,6 +52,7 @@ def held(store: Store, *calls: LLMCall) -> int:
     return len(store.query("SELECT 1 FROM llm_calls WHERE trace_id IN {ids:Array(String)}", ids))
 
 
+@pytest.mark.long
 def test_an_error_that_nobody_expected_does_not_end_it(store: Store, tmp_path: Path) -> None:
     mine, failures = a_call(), [KeyError("unforeseen")]
 

@@ -70,6 +70,7 @@ def test_every_fault_of_the_settings_is_named_before_anything_starts(tmp_path: P
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.long
 def test_the_embedded_store_has_what_was_taken_after_a_stop(tmp_path: Path) -> None:
     calls = [a_call() for _ in range(20)]
     with Service(tmp_path, {}) as service:
@@ -92,6 +93,7 @@ def test_what_was_acknowledged_survives_a_kill(dsn: str, tmp_path: Path) -> None
     assert list(asked(dsn, "SELECT count(), sum(list_cost) FROM llm_calls")) == [(30, 30 * Decimal(COST))]
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_what_is_accepted_waits_for_a_store_that_is_away_also_at_the_start(library: Path, tmp_path: Path) -> None:
     store = clickhouse.Server(tmp_path / "server", library)
@@ -126,6 +128,7 @@ def test_an_end_that_leaves_something_over_says_so(tmp_path: Path) -> None:
         assert service.line("stopped")["message"].startswith("stopped; what waits in")
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_a_reload_takes_new_rates_rules_and_tokens_or_keeps_the_old_ones_and_says_why(dsn: str, tmp_path: Path) -> None:
     config, tokens = tmp_path / "llmcost.yaml", tmp_path / "tokens"
@@ -198,6 +201,7 @@ def metrics(port: int) -> dict[str, float]:
     return sums
 
 
+@pytest.mark.long
 def test_the_metrics_are_pushed_over_otlp_where_opentelemetry_is_told_to(tmp_path: Path) -> None:
     pushed: list[bytes] = []
 

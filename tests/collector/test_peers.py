@@ -84,7 +84,7 @@ def arrived(up: Running, service: str, count: int) -> None:
 # --- official exporters ---
 
 
-@pytest.mark.parametrize("kind", ["grpc", "http"])
+@pytest.mark.parametrize("kind", ["grpc", pytest.param("http", marks=pytest.mark.long)])
 def test_the_python_exporters(up: Running, kind: str) -> None:
     """In an environment of their own: where the gRPC exporter is, opentelemetry-distro exports by it unasked."""
     python = environment("otlp-python", *PYTHON_EXPORTERS, constraints=ROOT / "constraints.txt")

@@ -75,6 +75,7 @@ def test_says_what_is_wrong_sends_it_once_and_keeps_it(
     }
 
 
+@pytest.mark.long
 def test_a_contact_point_that_was_away_is_told_by_the_next_look_and_no_other(
     dsn: str, tmp_path: Path, inbox: Web, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_contact_point_that_was_away_is_told_by_the_next_look_and_no_other(
     assert len(inbox.bodies("/hook")) == 1
 
 
+@pytest.mark.long
 def test_json_holds_every_column_and_where_to_look(
     dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

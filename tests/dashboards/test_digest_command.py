@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from otel_llmcost.store import PricedCall
 
 
+@pytest.mark.long
 def test_a_week_of_which_only_some_days_were_recorded_rises_by_nothing(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_pager_alone_is_no_place_for_a_digest(
     assert "no contact point takes a digest" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_store_without_calls_has_a_digest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ["--dsn", f"chdb://{tmp_path}/store", "--data-dir", str(tmp_path)]
     assert run(["digest", "--daily", *place]) == 0

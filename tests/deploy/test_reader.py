@@ -69,6 +69,7 @@ def asked(server: clickhouse.Server, sql: str, password: str = "s3cret") -> str:
         return str(error.read().decode())
 
 
+@pytest.mark.long
 def test_every_question_is_answered(server: clickhouse.Server) -> None:
     now_ms = time.time_ns() // 10**6
     faults = []

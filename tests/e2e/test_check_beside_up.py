@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.command import line_of, llmcost, rows, running, spool
 from tests.store.ledger import a_call
 from tests.support.inboxes import as_all, web
@@ -47,6 +49,7 @@ def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
         assert len(inbox.bodies("/hook")) == 1
 
 
+@pytest.mark.long
 def test_what_changes_the_ledger_wants_its_owner_stopped(tmp_path: Path) -> None:
     with running("up", "--pages-port", "0", data_dir=tmp_path, for_s=300) as process:
         assert "dashboards at" in line_of(process)

@@ -153,6 +153,7 @@ def test_up_takes_calls_in_owns_the_store_and_ends_well(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT sum(calls) AS calls FROM spend_hourly") == [{"calls": 40}]
 
 
+@pytest.mark.long
 def test_tail_follows_until_it_is_interrupted(tmp_path: Path) -> None:
     spool(tmp_path, CALLS[:1])
     with running("tail", "--follow", "--interval", "0.1", "--format", "json", data_dir=tmp_path) as tail:
@@ -163,6 +164,7 @@ def test_tail_follows_until_it_is_interrupted(tmp_path: Path) -> None:
         assert tail.wait(30) == 0
 
 
+@pytest.mark.long
 def test_a_terminal_gets_colours_unless_it_says_no(place: Path) -> None:
     def on_a_terminal(**said: str) -> str:
         ours, theirs = pty.openpty()
@@ -180,6 +182,7 @@ def test_a_terminal_gets_colours_unless_it_says_no(place: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_calls_that_were_read_twice_count_once(tmp_path: Path) -> None:
     spool(tmp_path, CALLS[:20])
     llmcost("report", data_dir=tmp_path)

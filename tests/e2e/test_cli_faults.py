@@ -90,6 +90,7 @@ def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path) -> Non
     assert f"{tmp_path}/locked/store cannot be written: Permission denied" in answer.error
 
 
+@pytest.mark.long
 def test_a_corrupt_segment_is_set_aside_and_named_and_the_rest_is_taken(tmp_path: Path) -> None:
     path = spool(tmp_path, calls(3))
     data = bytearray(path.read_bytes())
@@ -113,6 +114,7 @@ def test_a_corrupt_segment_is_set_aside_and_named_and_the_rest_is_taken(tmp_path
     assert any("2 corrupt segments" in finding["fact"] for finding in doctor.json["findings"])
 
 
+@pytest.mark.long
 def test_calls_that_the_store_refuses_are_kept_with_their_reason(tmp_path: Path) -> None:
     ancient = a_call(9, started_at_ns=1_000_000_000, scope_name="otel_llmcost.openai")
     spool(tmp_path, [*calls(2), ancient])
@@ -122,6 +124,7 @@ def test_calls_that_the_store_refuses_are_kept_with_their_reason(tmp_path: Path)
     assert "days back" in (tmp_path / "refused.jsonl").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_a_damaged_store_is_named_with_what_to_do(tmp_path: Path) -> None:
     spool(tmp_path, calls(1))
     assert llmcost("report", data_dir=tmp_path).code == 0

@@ -31,6 +31,7 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.dsn()
 
 
+@pytest.mark.long
 def test_several_commands_at_once_drain_one_spool_into_one_server_once(tmp_path: Path, dsn: str) -> None:
     spool(
         tmp_path,

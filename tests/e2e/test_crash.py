@@ -14,6 +14,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from otel_llmcost.dialects.own import calls_in
 from otel_llmcost.spool import read_segment
 from tests.e2e.conftest import DEADLINE_S, Place
@@ -90,6 +92,7 @@ def expected_spend(numbers: set[int]) -> list[list[Any]]:
     return spend
 
 
+@pytest.mark.long
 def test_whatever_is_killed_what_was_whole_on_disk_is_in_the_store_once(place: Place) -> None:
     started_at_ns = (int(time.time()) - HOURS_BACK * 3600) * 10**9
     flushed = set()

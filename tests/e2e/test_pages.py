@@ -76,6 +76,7 @@ def ask(port: int, path: str, *, method: str = "GET", **headers: str) -> tuple[i
         connection.close()
 
 
+@pytest.mark.long
 def test_every_dashboard_is_asked_for_anew_and_nothing_in_it_fails(port: int) -> None:
     for uid in BOARDS:
         status, page, _ = ask(port, f"/d/{uid}")

@@ -58,6 +58,7 @@ def test_two_programs_at_once_share_a_spool(place: Place) -> None:
     assert len(place.segments()) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["fork", "multiprocessing"])
 def test_the_calls_of_children_are_there_and_those_of_the_parent_once(place: Place, way: str) -> None:
     """A child made by multiprocessing ends by os._exit, past everything that is tied to the end of a program."""
@@ -68,6 +69,7 @@ def test_the_calls_of_children_are_there_and_those_of_the_parent_once(place: Pla
     assert_billed(place.calls(), [0, 1, 10, 11, 12, 20, 21, 22])
 
 
+@pytest.mark.long
 def test_children_that_multiprocessing_spawns_are_instrumented_like_their_parent(place: Place) -> None:
     ran = place.run("forking.py", place.provider.url, "spawn")
 

@@ -121,6 +121,7 @@ def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> 
         admin._engine.command("DROP DATABASE llmcost SYNC")
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_a_backup_that_is_restored_is_the_whole_ledger(guarded: clickhouse.Server) -> None:
     calls = many_calls(400, seed=41)
@@ -145,6 +146,7 @@ def test_a_backup_that_is_restored_is_the_whole_ledger(guarded: clickhouse.Serve
         store._engine.command("DROP DATABASE kept SYNC")
 
 
+@pytest.mark.long
 def test_a_copy_of_an_embedded_store_is_the_whole_ledger(migrated_files: Path, tmp_path: Path) -> None:
     """Its owner has stopped. The copy is opened elsewhere, and what came in after it is sent again."""
     calls = many_calls(400, seed=42)

@@ -58,6 +58,7 @@ def test_what_comes_after_closing_is_booked_in_the_next_month(store: Store) -> N
     assert events.rows == ((1, 100 * PICO, "finance"), (3, 2_037 * PICO, "finance"))
 
 
+@pytest.mark.long
 def test_the_last_closing_can_be_taken_back_and_done_again(store: Store) -> None:
     store.write([a_call(1, started_at_ns=at_ns(LAST), cost=5)])
     books.close(store, LAST, today=TODAY, **WHO)
@@ -68,6 +69,7 @@ def test_the_last_closing_can_be_taken_back_and_done_again(store: Store) -> None
     assert in_books(store, LAST) == 11 * PICO
 
 
+@pytest.mark.long
 def test_a_closing_that_was_cut_short_has_not_happened(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write([a_call(1, started_at_ns=at_ns(LAST), cost=5)])
     real = store.record

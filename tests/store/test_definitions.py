@@ -36,6 +36,7 @@ BY_HAND = {
 }
 
 
+@pytest.mark.long
 def test_each_change_is_named_with_what_mends_it(store: Store) -> None:
     calls = [a_call(n, feature="search", session_id="s") for n in range(1, 6)]
     store.write(calls)

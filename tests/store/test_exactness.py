@@ -163,6 +163,7 @@ class Deriving:
                     store.derive()
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(tmp_path: Path, library: Path) -> None:
     calls = many_calls(2_000, seed=22)
@@ -188,6 +189,7 @@ def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(tmp_pat
         server.stop()
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_a_server_derives_by_itself(server: clickhouse.Server) -> None:
     """The schedule is every 20 seconds; the test asks for the next run and waits for its outcome."""

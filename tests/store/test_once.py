@@ -194,6 +194,7 @@ def test_tellings_of_an_hour_written_before_the_last_release_are_found(dsn: str)
         assert spans_in(store) == [ours.call.span_id]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("batches", "is_named"),
     [([[0, 1]], True), ([[0], [1]], True), ([[1], [0]], True), ([[0], [1]], False), ([[1], [0]], False)],
@@ -223,6 +224,7 @@ def test_a_background_response_that_another_library_tells_too_counts_once(
     assert said_by(store) == truth_of([ours, another])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_named", [True, False])
 def test_calls_of_a_run_that_langsmith_tells_in_another_trace_count_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, *, is_named: bool

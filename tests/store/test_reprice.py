@@ -280,6 +280,7 @@ def test_a_correction_goes_with_a_call_that_is_found_to_be_told_elsewhere_meanwh
     assert verify(store, WINDOW).faults == ()
 
 
+@pytest.mark.long
 def test_a_correction_that_has_outlived_its_call_is_put_right_by_a_repair(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

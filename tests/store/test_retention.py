@@ -74,6 +74,7 @@ def test_rollups_outlive_their_calls_and_the_others_are_derived_on(store: Store)
     assert (found.calls, found.faults) == (3, ())
 
 
+@pytest.mark.long
 def test_a_longer_time_does_not_bring_back_what_had_gone(store: Store) -> None:
     """The hour of 40 days ago has lost its calls of staging, and is not derived without them at 60 days either."""
     store.write(old_calls())

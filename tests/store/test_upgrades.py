@@ -56,6 +56,7 @@ def schema_of(store: Store) -> list[tuple[object, ...]]:
     return list(store.query(sql))
 
 
+@pytest.mark.long
 def test_calls_that_every_earlier_schema_took_in_are_in_todays(dsn: str) -> None:
     """A ledger that saw every release: calls came in under each schema and were derived by it, then came the next."""
     versions = [version for version in VERSIONS if version >= FIRST_THAT_NOTES_HOURS]

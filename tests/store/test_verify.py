@@ -79,6 +79,7 @@ def test_what_a_rollup_has_too_much_is_found_as_well(store: Store) -> None:
     )
 
 
+@pytest.mark.long
 def test_the_dearest_calls_are_compared_in_every_column_and_only_the_first_fifty(store: Store) -> None:
     calls = [a_call(n, feature="chat", cost=1_000 - n) for n in range(1, 53)]
     unpriced, other_team = a_call(60, feature="chat", cost=None), a_call(61, feature="chat", team="core", cost=3)
@@ -98,6 +99,7 @@ def test_the_dearest_calls_are_compared_in_every_column_and_only_the_first_fifty
     assert (fault.subject, fault.missing_calls, fault.missing_cost) == ("dearest_calls of chat", 1, 999)
 
 
+@pytest.mark.long
 def test_an_hour_that_nobody_noted_is_found_and_repaired(store: Store) -> None:
     store.write([a_call(1)])
     store._engine.command("TRUNCATE TABLE touched_hours")
@@ -105,6 +107,7 @@ def test_an_hour_that_nobody_noted_is_found_and_repaired(store: Store) -> None:
     assert verify(store, WINDOW, repairs=True).faults == ()
 
 
+@pytest.mark.long
 def test_a_call_in_two_rows_is_named_and_not_repaired(store: Store) -> None:
     """The same span, told with two starts in two hours."""
     one = a_call(1)
@@ -122,6 +125,7 @@ def test_a_correction_whose_call_is_gone_is_named(store: Store) -> None:
     assert {fault.kind for fault in verify(store, WINDOW).faults} == {"correction_alone"}
 
 
+@pytest.mark.long
 def test_calls_that_come_in_meanwhile_are_no_fault(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write(many_calls(50, seed=32))
     real, later = store.derive, iter(many_calls(53, seed=33)[50:])
