@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.config import parse_config
 from otel_llmcost.ledger.catalogue import load
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 
+@pytest.mark.long
 def test_a_reorganisation_does_not_rewrite_last_quarter(store: Store, tmp_path: Path) -> None:
     """Loaded before a quarter as growth's, in the middle of it as payments'; calls of both halves arrive afterwards."""
     moved = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - 45 * DAY

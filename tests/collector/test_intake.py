@@ -128,6 +128,7 @@ def test_a_segment_is_acknowledged_once_its_calls_are_written(stage: Stage) -> N
     assert stage.store.taken == [call.trace_id for call in calls]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", [StoreUnreachableError("away"), StoreRefusedError("the password is wrong")])
 def test_a_store_that_takes_nothing_is_waited_for(stage: Stage, fault: StoreError) -> None:
     stage.store.fault = fault

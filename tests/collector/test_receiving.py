@@ -169,6 +169,7 @@ def test_only_who_has_a_token_is_let_in(tmp_path: Path, store: Store) -> None:
         assert post(up.http, body, authorization="Basic one").status == 401
 
 
+@pytest.mark.long
 def test_a_full_disk_budget_pushes_back_with_a_delay_and_drops_nothing(tmp_path: Path, store: Store) -> None:
     with running(tmp_path, store, LLMCOST_WAL_MAX_BYTES="1") as up:
         kept = a_call()

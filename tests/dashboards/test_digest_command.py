@@ -67,6 +67,7 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
     return dsn
 
 
+@pytest.mark.long
 def test_the_command_writes_each_form(dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = ["--dsn", dsn, "--data-dir", str(tmp_path)]
     assert run(["digest", "--daily", *place]) == 0

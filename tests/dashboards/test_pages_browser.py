@@ -104,7 +104,9 @@ def every_board(page: Page) -> Iterator[str]:
         yield uid
 
 
-@pytest.mark.parametrize("opened", [{}, {"color_scheme": "dark", "viewport": PHONE}], indirect=True)
+@pytest.mark.parametrize(
+    "opened", [{}, pytest.param({"color_scheme": "dark", "viewport": PHONE}, marks=pytest.mark.long)], indirect=True
+)
 def test_a_page_asks_nobody_and_complains_of_nothing(opened: Opened, file: Path) -> None:
     for uid in every_board(opened.page):
         for number in range(opened.page.locator(f"#{uid} .chart").count()):
@@ -113,6 +115,7 @@ def test_a_page_asks_nobody_and_complains_of_nothing(opened: Opened, file: Path)
     assert {url.partition("#")[0] for url in opened.asked if not url.startswith("data:")} == {file.as_uri()}
 
 
+@pytest.mark.long
 def test_no_name_becomes_a_script_or_an_element(opened: Opened) -> None:
     page = opened.page
     for uid in every_board(page):

@@ -26,6 +26,7 @@ def kept(place: Path) -> list[dict[str, object]]:
     return found
 
 
+@pytest.mark.long
 def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
     place = tmp_path / "here"
     a_minute_ago_ns = time.time_ns() - 60 * 10**9

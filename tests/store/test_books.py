@@ -32,6 +32,7 @@ def in_books(store: Store, month: dt.date) -> Decimal:
     return Decimal(str(row[0]))
 
 
+@pytest.mark.long
 def test_what_comes_after_closing_is_booked_in_the_next_month(store: Store) -> None:
     store.write([a_call(1, started_at_ns=at_ns(BEFORE), feature="search", cost=100)])
     store.write([a_call(3, started_at_ns=at_ns(LAST), feature="search", cost=2_000)])

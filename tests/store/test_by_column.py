@@ -201,6 +201,7 @@ def test_an_edge_within_a_day_parts_calls() -> None:
     assert sorted(asked) == [0, 4]
 
 
+@pytest.mark.long
 def test_calls_of_somebody_who_was_erased_do_not_come_back_by_column(store: Store) -> None:
     gone, there = (calls(4, attribution=Attribution(feature="search", tenant=name)) for name in ("gone", "there"))
     unnamed = calls(4, attribution=Attribution(feature="search", user="gone, too"))

@@ -13,7 +13,6 @@ from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, SAID, a_call,
 if TYPE_CHECKING:
     from otel_llmcost.store.engine import Engine
 
-EVERY = pytest.mark.parametrize("rollup", derive.ROLLUPS)
 ONE_OF_EACH = {period: rollup for rollup, period in derive.PERIODS.items()}.values()
 IN_TURN = pytest.mark.parametrize(
     "rollup",
@@ -104,7 +103,7 @@ def test_only_what_was_touched_of_late_is_due(store: Store, rollup: str) -> None
     assert store.query(due).rows == ((1,),)
 
 
-@EVERY
+@IN_TURN
 def test_an_hour_without_a_row_of_its_own_is_derived_once_and_not_for_ever(store: Store, rollup: str) -> None:
     """Calls without a session leave no session behind, and their hour must not stay due for that."""
     store.write([a_call(1)])

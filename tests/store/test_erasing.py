@@ -53,7 +53,10 @@ def places_that_name(store: Store, word: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("kind", "value", "stay"), [("tenant", "leaving", [2, 4, 5]), ("user", "ann", [2, 5])])
+@pytest.mark.parametrize(
+    ("kind", "value", "stay"),
+    [("tenant", "leaving", [2, 4, 5]), pytest.param("user", "ann", [2, 5], marks=pytest.mark.long)],
+)
 def test_nothing_of_them_is_left_and_the_rest_adds_up(store: Store, kind: str, value: str, stay: list[int]) -> None:
     all_calls = calls()
     store.write(all_calls)

@@ -35,6 +35,7 @@ def before(store: Store, start: str, first: Callable[[], None], monkeypatch: pyt
     monkeypatch.setattr(store._engine, "command", command)
 
 
+@pytest.mark.long
 def test_a_second_collector_does_not_exchange_the_tables_back(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first stands right before its exchange when the second starts, which waits; else it would be through soon."""
     calls = many_calls(40, seed=8)
@@ -84,6 +85,7 @@ def on_server(server: clickhouse.Server) -> str:
     return server.dsn("migrated_at_once")
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_the_lock_of_one_that_was_killed_is_taken_over(on_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_at_a_time, "STALE_AFTER_S", -1)
@@ -95,6 +97,7 @@ def test_the_lock_of_one_that_was_killed_is_taken_over(on_server: str, monkeypat
         store._engine.command(f"DROP DATABASE {store._engine.database} SYNC")
 
 
+@pytest.mark.long
 @pytest.mark.server
 def test_one_whose_lock_was_taken_over_stops_before_its_next_statement(
     on_server: str, monkeypatch: pytest.MonkeyPatch

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
 from otel_llmcost.call import LLMCall
 from otel_llmcost.pricing import Pricer
 from otel_llmcost.reports.repriced import Effect, repriced
@@ -38,6 +40,7 @@ def call(number: int, name: str, tokens: int | None = 1000, **more) -> LLMCall:
     )
 
 
+@pytest.mark.long
 def test_each_call_is_priced_by_both_tables(store: Store) -> None:
     calls = [
         call(1, "m"),

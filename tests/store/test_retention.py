@@ -51,6 +51,7 @@ def sums(store: Store, table: str) -> dict[str, tuple[int, Decimal]]:
     return {str(environment): (calls, cost) for environment, calls, cost in rows}  # type: ignore[misc]
 
 
+@pytest.mark.long
 def test_rollups_outlive_their_calls_and_the_others_are_derived_on(store: Store) -> None:
     store.write([*old_calls(), a_call(4, environment="staging", cost=1)])
     store.derive()

@@ -43,6 +43,7 @@ def test_a_ledger_that_is_whole_has_no_faults(store: Store) -> None:
     assert (found.calls, found.faults, found.repaired) == (505, (), ())
 
 
+@pytest.mark.long
 def test_what_a_rollup_lost_is_named_to_the_digit_and_repaired(store: Store) -> None:
     calls = [
         a_call(1, feature="search", session_id="s", request_id="r", cost=7),
