@@ -43,14 +43,12 @@ MAX_RECEIPT_NS: Final = 60_000_000_000
 LISTED_IDS: Final = f"arrayConcat({', '.join(f'{{ids_{number}:Array(String)}}' for number in range(MAX_LISTS))})"
 """The ids that `as_lists` gives to a statement."""
 
-# Grouped, not limited: a server that has enough of another shard's answer hangs up on it, of which the server that the
-# tests run (26.7, as a library) now and then dies.
 _OTHERS_TOLD: Final = """
-SELECT 1 AS told
+SELECT 1
 FROM llm_calls_log
 WHERE toStartOfHour(started_at) IN {hours:Array(DateTime('UTC'))}
     AND dialect != ''
-GROUP BY told
+LIMIT 1
 """
 
 _CONTESTED: Final = """
@@ -153,7 +151,7 @@ _CONTESTED_IN_BATCH: Final = _CONTESTED.replace("{told}", f"SELECT batch.trace_i
 _ANY_ELSEWHERE: Final = (
     _OTHERS_TOLD.replace("dialect != ''", f"dialect IN {sorted(TELL_ELSEWHERE)}"),
     _TOLD_LATER.replace("{told}", f"SELECT {_ANSWERED_IN} {_BATCH} AND batch.dialect != '' AND {_ANSWER} != ''"),
-    f"SELECT 1 AS told {_BATCH} AND batch.dialect = '' AND batch.trace_id = {_ANSWERED_IN} GROUP BY told",
+    f"SELECT 1 {_BATCH} AND batch.dialect = '' AND batch.trace_id = {_ANSWERED_IN} LIMIT 1",
 )
 """Whether `_told_elsewhere` can find anything: mostly nobody tells in another trace, and that ends it."""
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
+import socketserver
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tests.support import clickhouse
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "llmcost_test"
+_Server = TypeVar("_Server", bound=socketserver.BaseServer)
 _ON_CLUSTER: Final = re.compile(rb"(?<!\w)ON CLUSTER '" + NAME.encode() + b"'")
 _IN_FORM: Final = re.compile(rb'name="query"\r\n\r\n(.*?)\r\n--', re.DOTALL)
 _REPLICATED: Final = re.compile(rb"Replicated(\w*MergeTree)")
@@ -100,29 +103,70 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Relay(socketserver.ThreadingTCPServer):
+    """What a server speaks to in place of the other one: it passes on all that is said, and reads what nobody wants.
+
+    A server that has enough of another's answer (`LIMIT 1`) may close the connection on the rest, which resets it. For
+    clickhouse-server that is a line in its log. clickhouse-local, which runs here, ends itself on any exception that
+    leaves the thread of a connection.
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Pipe)
+        self.to_port = clickhouse.free_port()
+
+
+class _Pipe(socketserver.BaseRequestHandler):
+    request: socket.socket
+    server: Relay
+
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.server.to_port)) as shard:
+            asking = threading.Thread(target=_pass_on, args=(self.request, shard), daemon=True)
+            asking.start()
+            _pass_on(shard, self.request)
+            asking.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    """Pass on all that is said until the source is silent, also when nobody listens any more."""
+    sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError):
+        while said := source.recv(1 << 16):
+            with suppress(OSError):
+                sink.sendall(said)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
 @contextmanager
 def running(directory: Path) -> Iterator[tuple[Front, Front]]:
     """Run two servers, each a shard, and a front before each of them."""
-    ports = [clickhouse.free_port() for _ in range(2)]
-    shards = "".join(
-        "<shard><internal_replication>true</internal_replication>"
-        f"<replica><host>127.0.0.1</host><port>{port}</port></replica></shard>"
-        for port in ports
-    )
     with ExitStack() as stack:
+        relays = [_serving(Relay(), stack) for _ in range(2)]
         servers = []
-        for number, port in enumerate(ports, 1):
+        for number, relay in enumerate(relays, 1):
+            shards = "".join(
+                "<shard><internal_replication>true</internal_replication><replica><host>127.0.0.1</host>"
+                f"<port>{relay.to_port if other is relay else other.server_address[1]}</port></replica></shard>"
+                for other in relays
+            )
             config = (
                 f"<remote_servers><{NAME}>{shards}</{NAME}></remote_servers>"
                 f"<macros><shard>{number}</shard><replica>1</replica></macros>"
             )
-            server = clickhouse.Server(directory / f"shard{number}", config=config, tcp_port=port)
+            server = clickhouse.Server(directory / f"shard{number}", config=config, tcp_port=relay.to_port)
             server.start()
             stack.callback(server.stop)
             servers.append(server)
-        fronts = Front(servers), Front(servers[::-1])
-        for front in fronts:
-            threading.Thread(target=front.serve_forever, daemon=True).start()
-            stack.callback(front.server_close)
-            stack.callback(front.shutdown)
-        yield fronts
+        yield _serving(Front(servers), stack), _serving(Front(servers[::-1]), stack)
+
+
+def _serving(server: _Server, stack: ExitStack) -> _Server:
+    """Serve in a thread until the stack is left."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
+    return server
