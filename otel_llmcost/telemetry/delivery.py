@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+from otel_llmcost.errors import LLMCostError
 from otel_llmcost.spool import SegmentWriter, Spool
 from otel_llmcost.telemetry.log import warn
 
@@ -39,7 +40,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _opener: Final = urllib.request.build_opener(_NoRedirects)
 
 
-class RefusedError(Exception):
+class RefusedError(LLMCostError):
     """The receiver will never take this frame."""
 
 

@@ -69,7 +69,7 @@ class Pipeline:
     ) -> None:
         self._settings, self._resource = settings, resource
         self._delivery = delivery
-        self._metrics = Metrics()
+        self._metrics: Metrics | None = None
         self.taken = self.named = 0
         self.dropped: Counter[str] = Counter()
         self.held: dict[int, Callable[[], None]] = {}
@@ -109,8 +109,11 @@ class Pipeline:
 
     def release(self) -> None:
         """Put the calls that are held back: who asks for what there is does not wait for a rejection."""
-        for put in list(self.held.values()):
-            put()
+        try:
+            for put in list(self.held.values()):
+                put()
+        except Exception as error:  # noqa: BLE001 - who asks is the application
+            self._fault(error)
 
     def flush(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
         """Deliver what was put before, in this very thread, and return whether that succeeded.
@@ -128,11 +131,7 @@ class Pipeline:
         self.flush()
         self._worker = None  # a later call, such as one of another exit handler, starts a new one
         self._bell.put(None)
-        if self._delivery is not None:
-            try:
-                self._delivery.close()
-            except LLMCostError as error:
-                self._last_fault = str(error)
+        self._seal()
         lost = sum(calls for _, calls in self._waiting)
         self._waiting.clear()
         if lost:
@@ -186,7 +185,7 @@ class Pipeline:
         mine, bell = self._queue, self._bell
         while self._worker is threading.current_thread():
             with suppress(queue.Empty):
-                bell.get(timeout=RETRY_S if self._waiting or self._is_due else IDLE_S)
+                bell.get(timeout=RETRY_S if mine or self._waiting or self._is_due else IDLE_S)
             if mine:
                 self._due_s = time.monotonic() + LINGER_S + GRACE_S
                 time.sleep(LINGER_S)
@@ -202,18 +201,23 @@ class Pipeline:
         if not self._work_lock.acquire(timeout=timeout_s):
             return False  # such as a signal handler that interrupts the very work that it asks for
         try:
+            self._work()
+        except Exception as error:  # noqa: BLE001 - the worker outlives every fault, and the application never sees one
+            self._fault(error)
+        finally:
+            self._work_lock.release()
+        return True
+
+    def _work(self) -> None:
+        try:
             while batch := self._batch():
                 self._encode(batch)
                 if len(batch) == MAX_BATCH:  # more of them follow, which are not to pile up
                     self._deliver()
             self._deliver()
             self._is_due = self._tended()
-        except Exception as error:  # noqa: BLE001 - the worker outlives every fault, and the application never sees one
-            self._fault(f"{type(error).__name__}: {error}")
         finally:
             self._limit_waiting()
-            self._work_lock.release()
-        return True
 
     def _batch(self) -> list[_Finished]:
         batch: list[_Finished] = []
@@ -224,7 +228,7 @@ class Pipeline:
             try:
                 item()
             except Exception as error:  # noqa: BLE001 - its failure is not that of the calls around it
-                self._fault(f"{type(error).__name__}: {error}")
+                self._fault(error)
         return batch
 
     def _next(self) -> _Item | None:
@@ -234,6 +238,13 @@ class Pipeline:
             return None
 
     def _read(self, read: Callable[[], LLMCall | None]) -> None:
+        """Take the call that others tell of; one that cannot be read is counted."""
+        try:
+            self._take(read)
+        except Exception as error:  # noqa: BLE001 - its failure is not that of the calls around it
+            self._lost("unreadable", error)
+
+    def _take(self, read: Callable[[], LLMCall | None]) -> None:
         from otel_llmcost.call import to_attributes
 
         if (call := read()) is not None:
@@ -242,15 +253,35 @@ class Pipeline:
             self._queue.append((call, to_attributes(call)))
 
     def _encode(self, batch: list[_Finished]) -> None:
-        from otel_llmcost.telemetry.otlp import encoded  # protobuf costs the application's start nothing
-
+        """Encode calls together; where that fails by halves, so that a call that cannot be encoded is lost alone."""
         try:
-            frame = Frame(time.time_ns(), encoded(batch, self._resource()))
-        except Exception:
-            self.dropped["unencodable"] += len(batch)
-            raise
-        self._waiting.append((frame, len(batch)))
-        self._metrics.record([item for item in batch if not item[0].dialect], self.dropped)
+            self._enframe(batch)
+        except Exception as error:  # noqa: BLE001 - counted, and the next calls arrive
+            self._encode_apart(batch, error)
+        else:
+            self._measure(batch)
+
+    def _enframe(self, batch: list[_Finished]) -> None:
+        from otel_llmcost.telemetry.otlp import encoded
+
+        self._waiting.append((Frame(time.time_ns(), encoded(batch, self._resource())), len(batch)))
+
+    def _encode_apart(self, batch: list[_Finished], error: Exception) -> None:
+        half = len(batch) // 2
+        if half:
+            self._encode(batch[:half])
+            self._encode(batch[half:])
+        else:
+            self._lost("unencodable", error)
+
+    def _measure(self, batch: list[_Finished]) -> None:
+        """Record the metrics of calls; they are billed whether that succeeds or not."""
+        try:
+            if self._metrics is None:
+                self._metrics = Metrics()
+            self._metrics.record([item for item in batch if not item[0].dialect], self.dropped)
+        except Exception as error:  # noqa: BLE001 - the calls arrive in any case
+            self._fault(error)
 
     def _limit_waiting(self) -> None:
         while sum(calls for _, calls in self._waiting) > self._settings.max_queue_size:
@@ -266,18 +297,35 @@ class Pipeline:
             try:
                 self._delivery.deliver(frame)
             except RefusedError as error:
-                self.dropped["refused"] += calls
-                self._fault(str(error))
+                self._waiting.popleft()
+                self._lost("refused", error, calls)
             except LLMCostError as error:
-                self._fault(str(error))
+                self._fault(error)
                 return
-            self._waiting.popleft()
+            except Exception:
+                self._waiting.rotate(-1)  # whatever is wrong with this one, those behind it need not wait for it
+                raise
+            else:
+                self._waiting.popleft()
 
     def _tended(self) -> bool:
         return not self._waiting and self._delivery is not None and self._delivery.tend(time.time_ns())
 
-    def _fault(self, message: str) -> None:
+    def _seal(self) -> None:
+        if self._delivery is None:
+            return
+        try:
+            self._delivery.close()
+        except Exception as error:  # noqa: BLE001 - the application's exit goes on; what is open is read as it is
+            self._fault(error)
+
+    def _lost(self, reason: str, error: Exception, calls: int = 1) -> None:
+        self.dropped[reason] += calls
+        self._fault(error)
+
+    def _fault(self, error: Exception) -> None:
         """Say what is wrong, once as long as it stays the same."""
+        message = str(error) if isinstance(error, LLMCostError) else f"{type(error).__name__}: {error}"
         if message != self._last_fault:
             self._last_fault = message
             warn("%s", message)

@@ -69,13 +69,20 @@ class Runtime:
 
     def close(self) -> None:
         """Finish what is under way, deliver what is left, and say so."""
-        self.finish_open_calls()
-        self.pipeline.close()
+        self.end()
         try:
             if self.settings.shows_summary and sys.stderr.isatty() and (line := self.summary()):
                 sys.stderr.write(line + "\n")
         except (OSError, ValueError, AttributeError):  # stderr is closed or gone
             pass
+
+    def end(self) -> None:
+        """Finish what is under way and deliver what is left, whatever fails at it."""
+        for step in (self.finish_open_calls, self.pipeline.close):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - the application's exit goes on
+                warn("calls may be lost: %s: %s", type(error).__name__, error)
 
     def finish_open_calls(self) -> None:
         """Record calls that the end of the process cuts short."""
@@ -137,8 +144,7 @@ def stop() -> None:
     with _lock:
         runtime, _current = _current, None
     if runtime is not None:
-        runtime.finish_open_calls()
-        runtime.pipeline.close()
+        runtime.end()
 
 
 def _tie_to_process() -> None:
@@ -163,8 +169,7 @@ def _at_exit() -> None:
 def _on_sigterm(number: int, _frame: object) -> None:
     """Deliver what is queued, then die as if we had not been here. An application's own handler replaces this one."""
     if _current is not None:
-        _current.finish_open_calls()
-        _current.pipeline.close()
+        _current.end()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 

@@ -20,6 +20,7 @@ import inspect
 import re
 import sys
 import textwrap
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,8 +52,13 @@ class InjectedError(RuntimeError):
 # --- faults ---
 
 
-def seams_of(run: Callable[[], Any]) -> list[Seam]:
-    """Return the seams that a run passes, in the order in which it comes to them."""
+def seams_of(run: Callable[[], Any], *, in_threads: bool = False) -> list[Seam]:
+    """Return the seams that a run passes, in the order in which it comes to them.
+
+    Args:
+        run: What passes them.
+        in_threads: Whether those of the threads that it starts are among them.
+    """
     found: dict[Seam, None] = {}
 
     def note(frame: FrameType, _event: str, _arg: Any) -> None:
@@ -60,12 +66,12 @@ def seams_of(run: Callable[[], Any]) -> list[Seam]:
         if _is_ours(frame.f_code) and caller is not None and _is_ours(caller.f_code) and _is_entered(frame):
             found[Seam(caller.f_code, frame.f_code)] = None
 
-    with _traced(note):
+    with _traced(note, in_threads=in_threads):
         run()
     return [seam for seam in found if not _is_guard(seam.called)]
 
 
-def failing_at(seam: Seam, run: Callable[[], Any]) -> tuple[Any, bool]:
+def failing_at(seam: Seam, run: Callable[[], Any], *, in_threads: bool = False) -> tuple[Any, bool]:
     """Return what a run gives whose first call at a seam fails, and whether it came there."""
     is_met = False
 
@@ -77,19 +83,22 @@ def failing_at(seam: Seam, run: Callable[[], Any]) -> tuple[Any, bool]:
             is_met = True
             raise InjectedError(str(seam))
 
-    with _traced(fail):
+    with _traced(fail, in_threads=in_threads):
         result = run()
     return result, is_met
 
 
 @contextmanager
-def _traced(trace: Callable[[FrameType, str, Any], None]) -> Iterator[None]:
-    before = sys.gettrace()
+def _traced(trace: Callable[[FrameType, str, Any], None], *, in_threads: bool) -> Iterator[None]:
+    before, before_in_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(trace)
+    if in_threads:
+        threading.settrace(trace)
     try:
         yield
     finally:
         sys.settrace(before)
+        threading.settrace(before_in_threads)  # type: ignore[arg-type]  # None is what it was
 
 
 def _is_entered(frame: FrameType) -> bool:
@@ -125,7 +134,10 @@ def forgetting() -> Callable[[], None]:
 
 # --- guards ---
 
-_HARMLESS = {"isinstance", "super", "original", "held", "in_progress.get", "losses['fault']"}
+_HARMLESS = {
+    *("isinstance", "super", "original", "held", "in_progress.get", "losses['fault']"),
+    *("_work_lock.acquire", "_work_lock.release"),
+}
 """What a guard may do besides: what is wrapped is called `original` everywhere, what waits for an answer `held`."""
 
 
@@ -164,7 +176,8 @@ def _is_harmless(node: ast.AST, foreign: set[str]) -> bool:
         case ast.AnnAssign():
             parts = [node.value] if node.value else []
         case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
-            if name not in _HARMLESS | _names_of_ours() and ast.unparse(node.func) not in _HARMLESS:
+            called = ast.unparse(node.func).removeprefix("self.")
+            if name not in _HARMLESS | _names_of_ours() and called not in _HARMLESS:
                 return False
             parts = list(ast.iter_child_nodes(node))
         case _ if isinstance(node, _HARMLESS_NODES):
