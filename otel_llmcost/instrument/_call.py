@@ -173,15 +173,14 @@ class OpenCall:
     def over(self, error: BaseException | None = None) -> None:
         """Undo `enter` and note how the SDK ended, by an answer or by an error; without an exception of ours."""
         try:
-            try:
-                self.leave()
-            finally:
-                if error is None:
-                    self.returned()
-                else:
-                    self.failed(error)
+            self.leave()
+            if error is None:
+                self.returned()
+            else:
+                self.failed(error)
         except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
             note_fault("ending a call", fault)
+            self.finish()
 
     def run_hook(self, hook: Hook, raw: Any) -> None:
         """Show a hook of the application's the span and what is asked or answered; its faults stay here."""
@@ -240,7 +239,7 @@ class OpenCall:
             self._runtime.open_calls.pop(id(self), None)
             self._hand_on()
         except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
-            warn("a call to %s is not recorded: %s: %s", self.asked.provider, type(error).__name__, error)
+            note_fault("recording a call", error)
 
     def _hand_on(self) -> None:
         record = self.record

@@ -140,9 +140,6 @@ class Deferred:
         trace_id, span_id = ids_of_answer(record.provider, reading.response_id)
         if reading.response_id in self._told:
             return
-        if len(self._told) >= MAX_REMEMBERED:
-            self._told.pop(next(iter(self._told)))
-        self._told[reading.response_id] = True
         record = replace(
             record,
             trace_id=trace_id,
@@ -153,6 +150,9 @@ class Deferred:
         )
         apply(reading, record)
         runtime.started().pipeline.put(record, to_attributes(record))
+        if len(self._told) >= MAX_REMEMBERED:
+            self._told.pop(next(iter(self._told)))
+        self._told[reading.response_id] = True
 
     def blank(self, host: str, provider: str, provider_source: str) -> LLMCall:
         """Return a record of which only the circumstances are known: who reads it pays for it."""

@@ -201,8 +201,12 @@ class _Watched:
 
 def _watched(kwargs: dict[str, Any], reader: LineReader | None) -> dict[str, Any]:
     """Return the arguments of a download, such that `reader` sees what is written to an open file."""
-    file = kwargs.get("destination")
-    return {**kwargs, "destination": _Watched(file, reader)} if reader and hasattr(file, "write") else kwargs
+    try:
+        file = kwargs.get("destination")
+        return {**kwargs, "destination": _Watched(file, reader)} if reader and hasattr(file, "write") else kwargs
+    except Exception as error:  # noqa: BLE001 - the application's download goes on
+        note_fault("reading a file of google_genai", error)
+        return kwargs
 
 
 def _arrived(reader: LineReader | None, content: Any, kwargs: dict[str, Any]) -> None:

@@ -201,18 +201,20 @@ class HTTPXCall(OpenCall):
         elif response.is_stream_consumed or response.is_closed:
             self.read(read_document(self, response.content), UsageQuality.REPORTED)
         else:
-            self.awaits_body = True
             kind = response.headers.get("content-type", "")
             is_events = ("stream" in kind or self.asked.is_stream) and "amazon" not in kind
             self._reader = BodyReader(self, is_events=is_events)
             watch(response, self._reader, self._later)
+            self.awaits_body = True
 
     def finish(self) -> None:
         """Read what has arrived of a body that nobody has read to its end, as at the end of the process."""
-        if self._reader is not None and not self._reader.is_over:
-            self._reader.end(is_complete=False)  # which finishes the call
-        else:
-            super().finish()
+        try:
+            if self._reader is not None and not self._reader.is_over:
+                self._reader.end(is_complete=False)
+        except Exception as error:  # noqa: BLE001 - the application's call goes on
+            note_fault("reading an answer", error)
+        super().finish()
 
     def read(self, reading: Reading, quality: UsageQuality) -> None:
         """Note what the answer tells about itself, in its body and in its headers."""

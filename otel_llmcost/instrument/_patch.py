@@ -177,6 +177,7 @@ class ModulePatch:
                 call.enter()
             except Exception as error:  # noqa: BLE001 - the application's call goes on
                 note_fault(f"recording a call of {self.package}", error)
+                call.finish()
                 return None
         return call
 

@@ -139,6 +139,7 @@ class Patch(ModulePatch):
         """Return the call that begins here, entered; None if it is none of the kinds we know, or our own code fails."""
         if in_progress.get() is not None or not self.is_on:
             return None
+        call: _SDKCall | None = None
         try:
             options = kwargs.get("options") or args[1]
             if options.method.lower() != "post":
@@ -160,6 +161,8 @@ class Patch(ModulePatch):
             call.enter()
         except Exception as error:  # noqa: BLE001 - the application's call goes on
             note_fault(f"recording a call of {self.sdk.package}", error)
+            if call is not None:
+                call.finish()
             return None
         return call
 
@@ -265,10 +268,10 @@ class _SDKCall(OpenCall):
             self._unread = response
             response.json = self._json
             return
-        self.awaits_body = True
         kind = headers.get("content-type", "")
         is_events = "event-stream" in kind or (self.asked.is_stream and _FRAMES not in kind)
         watch(response, BodyReader(self, is_events=is_events, hides_usage=self.asks_for_usage), self._later)
+        self.awaits_body = True
 
     def read(self, reading: Reading, quality: UsageQuality) -> None:
         """Note what the answer tells about itself, in its headers too."""
@@ -310,8 +313,8 @@ class _SDKCall(OpenCall):
         """Read an answer that the SDK did not decode, a raw one for instance; then as any call."""
         response, self._unread = self._unread, None
         if response is not None:
-            vars(response).pop("json", None)
             try:
+                vars(response).pop("json", None)
                 self.read(read_document(self, response.content), UsageQuality.REPORTED)
             except Exception as error:  # noqa: BLE001 - the application's call goes on
                 note_fault("reading an answer", error)

@@ -87,8 +87,8 @@ class Tap:
         try:
             if isinstance(error, GeneratorExit):
                 self._is_left = True
-                self.reader.mark_end()
                 self._later(functools.partial(self.reader.fail, GeneratorExit()))  # `error` would keep its frames alive
+                self.reader.mark_end()
             else:
                 self.reader.fail(error)
         except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application

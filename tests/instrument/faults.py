@@ -52,36 +52,40 @@ class InjectedError(RuntimeError):
 # --- faults ---
 
 
-def seams_of(run: Callable[[], Any], *, in_threads: bool = False) -> list[Seam]:
-    """Return the seams that a run passes, in the order in which it comes to them.
+def seams_of(run: Callable[[], Any], *, in_threads: bool = False) -> dict[Seam, int]:
+    """Return the seams that a run passes, in the order in which it comes to them, and how often it passes each.
 
     Args:
         run: What passes them.
         in_threads: Whether those of the threads that it starts are among them.
     """
-    found: dict[Seam, None] = {}
+    found: dict[Seam, int] = {}
 
     def note(frame: FrameType, _event: str, _arg: Any) -> None:
         caller = frame.f_back
         if _is_ours(frame.f_code) and caller is not None and _is_ours(caller.f_code) and _is_entered(frame):
-            found[Seam(caller.f_code, frame.f_code)] = None
+            seam = Seam(caller.f_code, frame.f_code)
+            found[seam] = found.get(seam, 0) + 1
 
     with _traced(note, in_threads=in_threads):
         run()
-    return [seam for seam in found if not _is_guard(seam.called)]
+    return {seam: times for seam, times in found.items() if not _is_guard(seam.called)}
 
 
-def failing_at(seam: Seam, run: Callable[[], Any], *, in_threads: bool = False) -> tuple[Any, bool]:
-    """Return what a run gives whose first call at a seam fails, and whether it came there."""
+def failing_at(seam: Seam, run: Callable[[], Any], *, time: int = 1, in_threads: bool = False) -> tuple[Any, bool]:
+    """Return what a run gives whose first call at a seam fails, or a later one, and whether it came there."""
     is_met = False
+    left = time
 
     def fail(frame: FrameType, _event: str, _arg: Any) -> None:
-        nonlocal is_met
+        nonlocal is_met, left
         if is_met or frame.f_code is not seam.called or frame.f_back is None:
             return
         if frame.f_back.f_code is seam.caller and _is_entered(frame):
-            is_met = True
-            raise InjectedError(str(seam))
+            left -= 1
+            if left == 0:
+                is_met = True
+                raise InjectedError(str(seam))
 
     with _traced(fail, in_threads=in_threads):
         result = run()
@@ -136,7 +140,7 @@ def forgetting() -> Callable[[], None]:
 
 _HARMLESS = {
     *("isinstance", "super", "original", "held", "in_progress.get", "losses['fault']"),
-    *("_work_lock.acquire", "_work_lock.release"),
+    *("_work_lock.acquire", "_work_lock.release", "in_progress.reset", "_context_token.var.reset"),
 }
 """What a guard may do besides: what is wrapped is called `original` everywhere, what waits for an answer `held`."""
 

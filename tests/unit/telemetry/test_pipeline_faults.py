@@ -102,10 +102,10 @@ def _rests(pipeline: Pipeline) -> bool:
 def test_a_fault_loses_at_most_the_record_that_met_it(receiver: ReplayServer | None) -> None:
     forget = forgetting()
     everything = set(spans(*FIRST, *NEXT, TOLD_BY_OTHERS))
-    seams: list[Seam] = []
+    seams: dict[Seam, int] = {}
     met: list[bool] = []
     forget()
-    seen = _process(receiver, lambda use: seams.extend(seams_of(use, in_threads=True)))
+    seen = _process(receiver, lambda use: seams.update(seams_of(use, in_threads=True)))
     assert seen == Seen(everything, 0)
     for seam in seams:
         forget()
