@@ -174,10 +174,17 @@ class OpenCall:
         """Undo `enter` and note how the SDK ended, by an answer or by an error; without an exception of ours."""
         try:
             self.leave()
-            if error is None:
-                self.returned()
-            else:
-                self.failed(error)
+        except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("leaving a call", fault)
+        if error is None:
+            self.returned()
+        else:
+            self.ended_by(error)
+
+    def ended_by(self, error: BaseException) -> None:
+        """Note the error that ended the call, and finish it whether that succeeds or not."""
+        try:
+            self.failed(error)
         except Exception as fault:  # noqa: BLE001 - telemetry never breaks the application
             note_fault("ending a call", fault)
             self.finish()

@@ -145,13 +145,10 @@ class _Turns:
             call.read(google.fold_live(call.asked.model, self._told), UsageQuality.REPORTED)
         except Exception as fault:  # noqa: BLE001 - the application's session goes on
             note_fault("reading a message of google_genai", fault)
-        try:
-            if error is None or self._is_complete or self._prompt is not None:
-                call.finish()
-            else:
-                call.failed(error)
-        except Exception as fault:  # noqa: BLE001 - the application's session goes on
-            note_fault("ending a session of google_genai", fault)
+        if error is None or self._is_complete or self._prompt is not None:
+            call.finish()
+        else:
+            call.ended_by(error)
 
     def _take(self, message: Mapping[str, Any], *, is_piece: bool) -> None:
         usage = section(message, "usageMetadata")

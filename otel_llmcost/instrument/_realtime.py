@@ -127,7 +127,8 @@ class _Session:
         elif kind == "response.created":
             if len(self._open) >= MAX_OPEN:
                 self._open.pop(next(iter(self._open))).finish()
-            self._open[_id_of(event)] = self._begun(_RESPONSE, word(section(event, "response"), "model"))
+            name = _id_of(event)
+            self._open[name] = self._begun(_RESPONSE, word(section(event, "response"), "model"))
         elif kind in _FINAL:
             call = self._open.pop(_id_of(event), None)
             self._told(call or self._begun(_RESPONSE, word(section(event, "response"), "model")), event)
@@ -141,7 +142,7 @@ class _Session:
             if error is None:
                 call.finish()
             else:
-                call.failed(error)
+                call.ended_by(error)
 
     def _configured(self, session: Mapping[str, Any]) -> None:
         self._model = self._model or word(session, "model")
@@ -164,8 +165,10 @@ class _Session:
         return OpenCall(runtime.started(), self._tracer, asked, self._scope)
 
     def _told(self, call: OpenCall, event: Mapping[str, Any]) -> None:
-        call.read(call.asked.surface.read(event), UsageQuality.REPORTED)
-        call.finish()
+        try:
+            call.read(call.asked.surface.read(event), UsageQuality.REPORTED)
+        finally:
+            call.finish()
 
 
 def _id_of(event: Mapping[str, Any]) -> str:

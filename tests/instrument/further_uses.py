@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,9 @@ from otel_llmcost.instrument._google_batches import BatchPatch
 from otel_llmcost.instrument.anthropic import AnthropicInstrumentor
 from otel_llmcost.instrument.google_genai import GoogleGenAIInstrumentor
 from otel_llmcost.instrument.openai import OpenAIInstrumentor
-from tests.instrument import google_sdk, test_deferred, test_google_batches, test_media
+from tests.instrument import bedrock_wire, google_sdk, test_deferred, test_google_batches, test_media
 from tests.instrument.test_surfaces import ASKED_RESPONSE
-from tests.instrument.uses import Use
+from tests.instrument.uses import USES, Use
 from tests.support.replay import Answer, anthropic_error, json_answer, openai_error, stream_answer
 
 if TYPE_CHECKING:
@@ -211,3 +213,8 @@ FURTHER_USES: dict[str, Use] = {
     "anthropic's batches": _anthropic_batches(),
     "google-genai's batches": _google_batches(),
 }
+if bedrock_wire.HTTPX_SESSION is not None:
+    FURTHER_USES |= {
+        f"{name}, over httpx": replace(USES[name], async_client=partial(bedrock_wire.async_client, transport="httpx"))
+        for name in ("bedrock's InvokeModel", "bedrock's Converse")
+    }

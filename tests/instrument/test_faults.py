@@ -31,12 +31,15 @@ from otel_llmcost.telemetry import runtime
 from tests.instrument.faults import InjectedError, failing_at, forgetting, seams_of
 from tests.instrument.further_uses import FURTHER_USES
 from tests.instrument.google_sdk import LEAVES_SOCKETS
+from tests.instrument.sessions import Live, Realtime
+from tests.instrument.test_google_live import certificate
 from tests.instrument.test_surfaces import ASKED, _chat_answer
 from tests.instrument.uses import ASYNC_WAYS, USES, WAYS, outcome_of, without_what_was_asked_for
 from tests.support.replay import malformed_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from opentelemetry.trace import Tracer
 
@@ -52,8 +55,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*experimental.*"),
     pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning"),
     *LEAVES_SOCKETS,
 ]
+
+__all__ = ["certificate"]
 
 SHORT = (
     "openai",
@@ -65,6 +71,9 @@ SHORT = (
     "ollama",
 )
 """One SDK of each make; the others pass the same code of ours, for the most part."""
+
+ALIKE = ("openai's transcriptions", "openai's speech", "bedrock's Converse, over httpx")
+"""Uses that pass the same code of ours as others that do more than chat."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -179,7 +188,7 @@ def _without_a_worker() -> None:
 
 
 def _faults(
-    application: Application, forget: Callable[[], None], *, tried: set[Seam] | None, is_late: bool
+    application: Application | Realtime | Live, forget: Callable[[], None], *, tried: set[Seam] | None, is_late: bool
 ) -> tuple[list[str], int]:
     """Have our code fail at each seam, one run each; return what the application saw of it, and how many seams.
 
@@ -225,7 +234,7 @@ def _faults(
 
 
 def _try(
-    application: Application,
+    application: Application | Realtime | Live,
     forget: Callable[[], None],
     *,
     tried: set[Seam] | None,
@@ -235,11 +244,6 @@ def _try(
     faults, number = _faults(application, forget, tried=tried, is_late=is_late)
     assert not faults, "\n".join(["", *faults])
     assert number > at_least, "the seams of a call are more than that"
-
-
-def _long_for(name: str, names: tuple[str, ...]) -> Any:
-    """Return the name of a use, marked where it is long: the same of a second way."""
-    return pytest.param(name, marks=pytest.mark.long if name in names else [])
 
 
 @pytest.mark.parametrize("name", SHORT)
@@ -276,12 +280,25 @@ def test_a_late_fault_of_ours_changes_nothing_for_the_application(
 
 
 @pytest.mark.parametrize(
-    "name", [_long_for(name, ("openai's transcriptions", "openai's speech")) for name in FURTHER_USES]
+    "name", [pytest.param(name, marks=pytest.mark.long if name in ALIKE else []) for name in FURTHER_USES]
 )
 def test_a_fault_of_ours_changes_nothing_for_an_application_that_does_more_than_chat(
     name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
 ) -> None:
     _try(Application(FURTHER_USES[name], server), forget, tried=set(), at_least=20)
+
+
+def test_a_fault_of_ours_changes_nothing_of_a_realtime_session(
+    telemetry: Telemetry, forget: Callable[[], None]
+) -> None:
+    _try(Realtime(), forget, tried=set(), at_least=20)
+
+
+def test_a_fault_of_ours_changes_nothing_of_a_live_session(
+    telemetry: Telemetry, forget: Callable[[], None], monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    _try(Live(), forget, tried=set(), at_least=20)
 
 
 def _around_calls(tracer: Tracer) -> list[Any]:

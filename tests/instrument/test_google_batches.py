@@ -13,7 +13,6 @@ import pytest
 
 import otel_llmcost
 from otel_llmcost import feature
-from otel_llmcost.instrument import _deferred, _google_batches, _lines
 from otel_llmcost.usage import Usage
 from tests.instrument import wire_google as wire
 from tests.instrument.google_sdk import HAS_TRANSPORTS, LEAVES_SOCKETS, async_client, client
@@ -168,35 +167,3 @@ def test_a_file_that_is_no_result_of_a_batch_passes_untouched(
         asking.files.download(file="files/picture", destination=tmp_path / "picture")
     assert (tmp_path / "picture").read_bytes() == body
     assert telemetry.calls() == []
-
-
-@pytest.mark.parametrize(
-    ("owner", "name"),
-    [
-        (_google_batches, "_Job"),
-        (_google_batches, "objects"),
-        (_google_batches, "LineReader"),
-        (_google_batches.BatchPatch, "_taker"),
-        (_google_batches.BatchPatch, "_result"),
-        (_lines.LineReader, "feed"),
-        (_lines.LineReader, "end"),
-        (_deferred.Deferred, "blank"),
-        (_deferred.Deferred, "batched"),
-    ],
-)
-def test_a_fault_of_ours_changes_nothing_of_what_is_read(
-    owner: Any,
-    name: str,
-    telemetry: Telemetry,
-    provider: ReplayServer,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise ZeroDivisionError(name)
-
-    monkeypatch.setattr(owner, name, fail)
-    with client(provider.url) as asking:
-        for read in (_inline, _listed, _downloaded, _to_a_path, _to_a_file):
-            read(asking, tmp_path)
-    telemetry.calls()
