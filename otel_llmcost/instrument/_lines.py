@@ -116,6 +116,13 @@ class LineReader(WholeReader):
         return b""
 
     def _line(self, line: bytes) -> None:
+        """Take a line; a fault in one takes none of the others with it."""
+        try:
+            self._read(line)
+        except Exception as error:  # noqa: BLE001 - telemetry never breaks the application
+            note_fault("reading a line", error)
+
+    def _read(self, line: bytes) -> None:
         line = line.strip().removeprefix(_DATA)
         if not line or (self._marks and not any(mark in line for mark in self._marks)):
             return

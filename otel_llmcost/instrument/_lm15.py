@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._body import BodyReader
-from otel_llmcost.instrument._call import note_fault
 from otel_llmcost.instrument._httpx import MAX_REQUEST_BYTES, HTTPXCall, HTTPXPatch, asked_of
 from otel_llmcost.instrument._watch import Tap
 
@@ -45,9 +44,10 @@ class LM15Patch(HTTPXPatch):
         begin = super()._beginning(asking)
 
         def begin_and_weigh(*args: Any, **kwargs: Any) -> OpenCall | None:
+            sent_bytes = len(_request_in(args, kwargs).body or b"")
             call = begin(*args, **kwargs)
             if isinstance(call, _Call):
-                call.sent_bytes = len(_request_in(args, kwargs).body)
+                call.sent_bytes = sent_bytes
             return call
 
         return begin_and_weigh
@@ -96,9 +96,9 @@ class _Call(HTTPXCall):
         is_events = ("stream" in kind or self.asked.is_stream) and "amazon" not in kind
         self._reader = BodyReader(self, is_events=is_events)
         tap, is_async = Tap(self._reader, self._later), hasattr(response, "aclose")
-        self.awaits_body = True
         response._chunks = (_heard_async if is_async else _heard)(response._chunks, tap)  # noqa: SLF001
         response._release = (_released_async if is_async else _released)(response._release, tap)  # noqa: SLF001
+        self.awaits_body = True
 
 
 # --- the body ---
@@ -132,7 +132,7 @@ def _show(tap: Tap, piece: bytes) -> None:
     try:
         tap.reader.feed(piece)
     except Exception as error:  # noqa: BLE001 - the application's stream goes on
-        note_fault("reading an answer of lm15", error)
+        tap.given_up(error)
 
 
 def _released(release: Any, tap: Tap) -> Any:

@@ -68,12 +68,13 @@ class Tap:
         self._later = later
 
     def failed_at(self, piece: bytes, error: Exception) -> bytes:
-        """Return what the application is to see after a fault of ours: all that was held back, and the piece."""
-        note_fault("reading a stream", error)
+        """End the call, and return what the application is to see: all that was held back, and the piece."""
         try:
             return self.reader.held_back() + piece
         except Exception:  # noqa: BLE001 - the piece at least is the application's
             return piece
+        finally:
+            self.given_up(error)
 
     def ended(self) -> bytes:
         """Take note that the body has ended, and return what was held back."""

@@ -21,7 +21,8 @@ from otel_llmcost.instrument.google_genai import GoogleGenAIInstrumentor
 from otel_llmcost.instrument.openai import OpenAIInstrumentor
 from tests.instrument import bedrock_wire, google_sdk, test_deferred, test_google_batches, test_media
 from tests.instrument.test_surfaces import ASKED_RESPONSE
-from tests.instrument.uses import USES, Use
+from tests.instrument.uses import USES
+from tests.instrument.ways import Use
 from tests.support.replay import Answer, anthropic_error, json_answer, openai_error, stream_answer
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 
 from tests.instrument import test_google_live, test_realtime
-from tests.instrument.uses import outcome_of
+from tests.instrument.ways import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -1,19 +1,11 @@
-"""Wherever our own code fails, in whatever use of whatever SDK, the application sees what it would see without us.
-
-The places are found, not listed: `faults` says how. Our caches are emptied before each run, so that what only the first
-call of a process passes is among them.
-"""
+"""Wherever our own code fails, in whatever use of whatever SDK, the application sees what it would see without us."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
 import logging
-import math
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import openai
@@ -22,30 +14,32 @@ from opentelemetry import baggage
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 
-import otel_llmcost
 from otel_llmcost import feature, request, session
 from otel_llmcost.attribution import losses
 from otel_llmcost.instrument import _stainless
-from otel_llmcost.instrument._call import in_progress
-from otel_llmcost.telemetry import runtime
-from tests.instrument.faults import InjectedError, failing_at, forgetting, seams_of
+from tests.instrument.faults import failing_at, seams_of
 from tests.instrument.further_uses import FURTHER_USES
 from tests.instrument.google_sdk import LEAVES_SOCKETS
+from tests.instrument.runs import (
+    Application,
+    forget,
+    garbage_is_collected_when_we_say,
+    try_each_seam,
+    without_a_worker,
+)
 from tests.instrument.sessions import Live, Realtime
 from tests.instrument.test_google_live import certificate
 from tests.instrument.test_surfaces import ASKED, _chat_answer
-from tests.instrument.uses import ASYNC_WAYS, USES, WAYS, outcome_of, without_what_was_asked_for
-from tests.support.replay import malformed_json
+from tests.instrument.uses import USES
+from tests.instrument.ways import outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from opentelemetry.trace import Tracer
 
     from tests.instrument.conftest import Telemetry
-    from tests.instrument.faults import Seam
-    from tests.instrument.uses import Use
     from tests.support.replay import ReplayServer
 
 # What the application or its SDK does, with and without us.
@@ -59,7 +53,7 @@ pytestmark = [
     *LEAVES_SOCKETS,
 ]
 
-__all__ = ["certificate"]
+__all__ = ["certificate", "forget", "garbage_is_collected_when_we_say"]
 
 SHORT = (
     "openai",
@@ -76,181 +70,11 @@ ALIKE = ("openai's transcriptions", "openai's speech", "bedrock's Converse, over
 """Uses that pass the same code of ours as others that do more than chat."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _garbage_is_collected_when_we_say() -> Iterator[None]:
-    """Have a run meet the same seams each time, and none of what the run before it has left."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.fixture(scope="module")
-def forget() -> Callable[[], None]:
-    """Return what empties our caches."""
-    gc.unfreeze()  # what is frozen is not found
-    found = forgetting()
-    gc.freeze()
-    return found
-
-
-class Application:
-    """An application that uses one SDK in every way, in one process.
-
-    Args:
-        use: How it uses the SDK.
-        server: The provider.
-    """
-
-    def __init__(self, use: Use, server: ReplayServer) -> None:
-        self._use, self._server = use, server
-
-    def ways(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """Yield each way of use, and what runs it and returns what is seen."""
-        with self._use.client(self._server) as client:
-            for name, way in WAYS.items():
-                self._prepare(name)
-                yield name, lambda way=way: contextvars.copy_context().run(outcome_of, lambda: self._asked(way, client))
-        with asyncio.Runner() as runner:
-            opening = self._use.async_client(self._server)
-            client = runner.run(opening.__aenter__())
-            for name, way in ASYNC_WAYS.items():
-                self._prepare(name)
-                yield (
-                    name,
-                    lambda way=way: outcome_of(
-                        lambda: runner.run(_to_its_end(way(self._use, client)), context=contextvars.copy_context())
-                    ),
-                )
-            runner.run(opening.__aexit__(None, None, None))
-
-    def _asked(self, way: Callable[[Use, Any], Any], client: Any) -> Any:
-        with feature("search"), request():
-            try:
-                return way(self._use, client)
-            finally:
-                _assert_nothing_in_progress()
-                _do_what_the_worker_would()
-
-    def _prepare(self, way: str) -> None:
-        odd = {"refused": self._use.error, "malformed": malformed_json()}
-        self._server.answer_with(odd.get(way.rpartition(" ")[2], self._use.answer))
-
-    def requests(self) -> int:
-        """Return how many requests the provider has got since this was asked last."""
-        number = len(self._server.requests)
-        self._server.requests.clear()
-        return number
-
-
-async def _to_its_end(use: Awaitable[Any]) -> Any:
-    """Have the event loop close, before a run is over, what generators an SDK leaves in it."""
-    try:
-        return await use
-    finally:
-        _assert_nothing_in_progress()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        _do_what_the_worker_would()
-
-
-def _assert_nothing_in_progress() -> None:
-    """Assert that no call is left entered: inside of it no other one would be recorded."""
-    assert in_progress.get() is None
-
-
-def _do_what_the_worker_would() -> None:
-    """Do what was left to the worker; the calls that it would deliver are dropped."""
-    process = runtime.current()
-    with suppress(InjectedError):
-        while process is not None and process.pipeline._batch():
-            pass
-
-
-def _left_open() -> int:
-    """Return how many calls are still open or held back once nobody reads on, and the worker has done what waits."""
-    process = runtime.started()
-    for collect in (gc.collect, int):
-        _do_what_the_worker_would()
-        if not (process.open_calls or process.pipeline.held):
-            return 0
-        collect()
-    left = len(process.open_calls) + len(process.pipeline.held)
-    process.open_calls.clear()
-    process.pipeline.held.clear()
-    return left
-
-
-def _without_a_worker() -> None:
-    """Have nothing depend on how late the worker is; what it would do, a flush does in this thread."""
-    pipeline = runtime.started().pipeline
-    pipeline.flush()
-    pipeline._worker, pipeline._due_s = threading.current_thread(), math.inf
-
-
-def _faults(
-    application: Application | Realtime | Live, forget: Callable[[], None], *, tried: set[Seam] | None, is_late: bool
-) -> tuple[list[str], int]:
-    """Have our code fail at each seam, one run each; return what the application saw of it, and how many seams.
-
-    Args:
-        application: The application.
-        forget: Empties our caches.
-        tried: The seams that were tried and are not tried again; None tries each in every way of use.
-        is_late: Whether a seam fails the last time that it is passed, and not the first.
-    """
-    faults: list[str] = []
-    number = 0
-    for way, run in application.ways():
-        otel_llmcost.uninstrument()
-        application.requests()
-        bare = run(), application.requests()
-        assert bare[1], f"{way}: nothing was asked: {bare[0]}"
-        otel_llmcost.instrument()
-        _without_a_worker()
-        gc.collect()
-        assert run() == bare[0], way
-        assert not _left_open(), way
-        forget()
-        seams = {seam: times for seam, times in seams_of(run).items() if tried is None or seam not in tried}
-        if is_late:
-            seams = {seam: times for seam, times in seams.items() if times > 1}
-        if tried is not None:
-            tried.update(seams)
-        number += len(seams)
-        expected = without_what_was_asked_for(bare[0])
-        for seam, times in seams.items():
-            forget()
-            application.requests()
-            seen, is_met = failing_at(seam, run, time=times if is_late else 1)
-            if not is_met and not is_late:  # how often a stream's pieces come differs from run to run
-                faults.append(f"{way}: {seam}: was not met again")
-            elif without_what_was_asked_for(seen) != expected:
-                faults.append(f"{way}: {seam}: {seen}")
-            elif application.requests() > bare[1]:
-                faults.append(f"{way}: {seam}: asked more than once")
-            if left := _left_open():
-                faults.append(f"{way}: {seam}: {left} calls are left open")
-    return faults, number
-
-
-def _try(
-    application: Application | Realtime | Live,
-    forget: Callable[[], None],
-    *,
-    tried: set[Seam] | None,
-    is_late: bool = False,
-    at_least: int = 60,
-) -> None:
-    faults, number = _faults(application, forget, tried=tried, is_late=is_late)
-    assert not faults, "\n".join(["", *faults])
-    assert number > at_least, "the seams of a call are more than that"
-
-
 @pytest.mark.parametrize("name", SHORT)
 def test_a_fault_of_ours_changes_nothing_for_the_application(
     name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
 ) -> None:
-    _try(Application(USES[name], server), forget, tried=set())
+    try_each_seam(Application(USES[name], server), forget, tried=set())
 
 
 @pytest.mark.long
@@ -258,7 +82,7 @@ def test_a_fault_of_ours_changes_nothing_for_the_application(
 def test_a_fault_of_ours_changes_nothing_for_an_application_of_the_other_sdks(
     name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
 ) -> None:
-    _try(Application(USES[name], server), forget, tried=set())
+    try_each_seam(Application(USES[name], server), forget, tried=set())
 
 
 @pytest.mark.long
@@ -267,7 +91,7 @@ def test_a_fault_of_ours_changes_nothing_in_any_way_of_use(
     name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
 ) -> None:
     """A seam that several ways come to may be guarded in one of them only."""
-    _try(Application(USES[name], server), forget, tried=None)
+    try_each_seam(Application(USES[name], server), forget, tried=None)
 
 
 @pytest.mark.long
@@ -276,7 +100,7 @@ def test_a_late_fault_of_ours_changes_nothing_for_the_application(
     name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
 ) -> None:
     """Once a stream is under way, a step of it that fails meets what the steps before have left."""
-    _try(Application(USES[name], server), forget, tried=set(), is_late=True, at_least=10)
+    try_each_seam(Application(USES[name], server), forget, tried=set(), is_late=True, at_least=10)
 
 
 @pytest.mark.parametrize(
@@ -285,20 +109,20 @@ def test_a_late_fault_of_ours_changes_nothing_for_the_application(
 def test_a_fault_of_ours_changes_nothing_for_an_application_that_does_more_than_chat(
     name: str, telemetry: Telemetry, server: ReplayServer, forget: Callable[[], None]
 ) -> None:
-    _try(Application(FURTHER_USES[name], server), forget, tried=set(), at_least=20)
+    try_each_seam(Application(FURTHER_USES[name], server), forget, tried=set(), at_least=20)
 
 
 def test_a_fault_of_ours_changes_nothing_of_a_realtime_session(
     telemetry: Telemetry, forget: Callable[[], None]
 ) -> None:
-    _try(Realtime(), forget, tried=set(), at_least=20)
+    try_each_seam(Realtime(), forget, tried=set(), at_least=20)
 
 
 def test_a_fault_of_ours_changes_nothing_of_a_live_session(
     telemetry: Telemetry, forget: Callable[[], None], monkeypatch: pytest.MonkeyPatch, certificate: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    _try(Live(), forget, tried=set(), at_least=20)
+    try_each_seam(Live(), forget, tried=set(), at_least=20)
 
 
 def _around_calls(tracer: Tracer) -> list[Any]:
@@ -342,7 +166,7 @@ def test_a_fault_of_ours_changes_nothing_around_calls(telemetry: Telemetry, forg
         return contextvars.copy_context().run(outcome_of, lambda: _around_calls(tracer))
 
     expected = [3, {"theirs": "1"}, 4, [5, 6], [7, 8, 9]]
-    _without_a_worker()
+    without_a_worker()
     assert run() == expected
     forget()
     seams = seams_of(run)

@@ -1,13 +1,11 @@
-"""How an application uses each SDK: it asks, reads a stream to its end or leaves it early, and is refused."""
+"""What each SDK is used by, and what its provider answers."""
 
 from __future__ import annotations
 
-import gc
 import inspect
-import re
 import warnings
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +25,7 @@ from tests.instrument import (
 )
 from tests.instrument.test_compatible_sdks import client_of
 from tests.instrument.test_surfaces import ASKED, ASKED_MESSAGE, ASKED_RESPONSE, _chat_answer
+from tests.instrument.ways import Use, either, events
 from tests.support.replay import (
     Answer,
     Received,
@@ -34,7 +33,6 @@ from tests.support.replay import (
     json_answer,
     openai_error,
     refusing_stream_options,
-    stream_answer,
 )
 
 try:
@@ -50,154 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.support.replay import ReplayServer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Use:
-    """How an SDK is used. The async side of it is used alike, and what it returns is awaited.
-
-    Attributes:
-        client: Opens a client that asks a server, as a context manager; async_client likewise.
-        ask: Asks by a client, and returns the answer.
-        stream: Asks for a stream, and returns what can be iterated.
-        answer: What the provider answers; where a stream is asked for, in pieces that split events and characters.
-        error: How it refuses.
-        parts: Returns what can be iterated, where that is not what `stream` returns, or promises.
-    """
-
-    client: Callable[[ReplayServer], Any]
-    async_client: Callable[[ReplayServer], Any]
-    ask: Callable[[Any], Any]
-    stream: Callable[[Any], Any]
-    answer: Callable[[Received], Answer]
-    error: Answer
-    parts: Callable[[Any], Any] = lambda answer: answer
-
-
-# --- what every SDK is used for ---
-
-
-def _whole(use: Use, client: Any) -> Any:
-    return _seen(use.ask(client))
-
-
-def _read(use: Use, client: Any) -> Any:
-    return [_seen(part) for part in use.parts(use.stream(client))]
-
-
-def _left(use: Use, client: Any) -> Any:
-    parts = use.parts(use.stream(client))
-    first = _seen(next(iter(parts)))
-    parts.close() if hasattr(parts, "close") else parts.__exit__(None, None, None)
-    return [first]
-
-
-def _tripped(use: Use, client: Any) -> Any:
-    """Raise an exception of the application's in the middle of a stream."""
-    for _ in use.parts(use.stream(client)):
-        raise LookupError
-    return None
-
-
-def _abandoned(use: Use, client: Any) -> Any:
-    first = _seen(next(iter(use.parts(use.stream(client)))))
-    gc.collect()
-    return [first]
-
-
-async def _async_whole(use: Use, client: Any) -> Any:
-    answer = await use.ask(client)
-    if hasattr(body := answer.get("body") if isinstance(answer, dict) else None, "read"):
-        return await body.read()
-    return _seen(answer)
-
-
-async def _async_read(use: Use, client: Any) -> Any:
-    return [_seen(part) async for part in use.parts(await _awaited(use.stream(client)))]
-
-
-async def _async_left(use: Use, client: Any) -> Any:
-    parts = use.parts(await _awaited(use.stream(client)))
-    first = _seen(await anext(aiter(parts)))
-    close = getattr(parts, "aclose", None) or getattr(parts, "close", None)
-    await _awaited(close() if close else parts.__aexit__(None, None, None))
-    return [first]
-
-
-async def _awaited(promised: Any) -> Any:
-    return await promised if inspect.isawaitable(promised) else promised
-
-
-def _seen(part: Any) -> Any:
-    """Return what an application sees of an answer or of a part of it, but for the time of day."""
-    if hasattr(part, "http_request"):  # a raw answer
-        return part.text
-    part = part.data if hasattr(part, "data") else part
-    part = part.model_dump() if hasattr(part, "model_dump") else part
-    if isinstance(part, dict):
-        return {key: _seen(value) for key, value in part.items() if str(key).lower() != "date"}
-    if isinstance(part, list):
-        return [_seen(each) for each in part]
-    return part.read() if hasattr(part, "read") else part
-
-
-WAYS: dict[str, Callable[[Use, Any], Any]] = {
-    "whole": _whole,
-    "read": _read,
-    "left": _left,
-    "abandoned": _abandoned,
-    "tripped": _tripped,
-    "malformed": _whole,
-    "refused": _whole,
-    "stream refused": _read,
-}
-ASYNC_WAYS: dict[str, Callable[[Use, Any], Any]] = {
-    "async whole": _async_whole,
-    "async read": _async_read,
-    "async left": _async_left,
-    "async malformed": _async_whole,
-    "async refused": _async_whole,
-    "async stream refused": _async_read,
-}
-
-
-def outcome_of(run: Callable[[], Any]) -> Any:
-    """Return what a run gives or raises, but for the time of day."""
-    try:
-        return run()
-    except Exception as error:  # noqa: BLE001 - whatever the application sees is compared
-        return type(error).__name__, re.sub(r"'date': '[^']*'", "", str(error), flags=re.IGNORECASE)
-
-
-def without_what_was_asked_for(seen: Any) -> Any:
-    """Leave out the chunk that tells the usage which we asked for: hiding it is what our failing code did."""
-    if not isinstance(seen, list):
-        return seen
-    kept = []
-    for item in seen:
-        if isinstance(item, dict) and item.get("object") == "chat.completion.chunk":
-            if item["choices"]:
-                kept.append({key: value for key, value in item.items() if key != "usage"})
-        elif not (isinstance(item, str) and '"choices": []' in item):
-            kept.append(item.replace(', "usage": null', "") if isinstance(item, str) else item)
-    return [item for item in kept if item != ""]  # the empty line behind that chunk
-
-
-# --- the SDKs ---
-
-
-def _either(whole: object, streamed: Answer) -> Callable[[Received], Answer]:
-    """Answer as a whole or in pieces, as the body or the path asks."""
-
-    def answer(received: Received) -> Answer:
-        is_stream = (received.json or {}).get("stream") or "stream" in received.path.lower()
-        return streamed if is_stream else json_answer(whole)
-
-    return answer
-
-
-def _events(body: str, **more: Any) -> Answer:
-    return stream_answer(body, chunk_size=11, **more)
 
 
 def _stainless(kind: Any, async_kind: Any, path: str, api: Callable[[Any], Any], **more: Any) -> Use:
@@ -317,13 +167,13 @@ USES: dict[str, Use] = {
     "openai, where usage cannot be asked for": _openai(
         lambda client: client.chat.completions,
         asked=ASKED,
-        answer=refusing_stream_options(_events(wire.chat_stream(with_usage=False))),
+        answer=refusing_stream_options(events(wire.chat_stream(with_usage=False))),
         error=openai_error(422, "no"),
     ),
     "openai's responses": _openai(
         lambda client: client.responses,
         asked=ASKED_RESPONSE,
-        answer=_either(wire.response(), _events(wire.response_stream())),
+        answer=either(wire.response(), events(wire.response_stream())),
         error=openai_error(400, "no"),
     ),
     "anthropic": _stainless(
@@ -332,47 +182,47 @@ USES: dict[str, Use] = {
         "",
         lambda client: client.messages,
         asked=ASKED_MESSAGE,
-        answer=_either(wire.message(), _events(wire.message_stream())),
+        answer=either(wire.message(), events(wire.message_stream())),
         error=anthropic_error(429, "slow down"),
     ),
     **{name: _compatible(name) for name in ("groq", "together", "cerebras")},
     "google-genai": _google(
         lambda client: client.models.generate_content(**_ASKED_GOOGLE),
         lambda client: client.models.generate_content_stream(**_ASKED_GOOGLE),
-        _either(wire_google.content(), _events(wire_google.stream())),
+        either(wire_google.content(), events(wire_google.stream())),
     ),
     "bedrock's Converse": _bedrock(
         "converse",
         "converse_stream",
         bedrock_wire.ASKED,
-        answer=_either(bedrock_wire.converse(), bedrock_wire.stream(bedrock_wire.converse_frames())),
+        answer=either(bedrock_wire.converse(), bedrock_wire.stream(bedrock_wire.converse_frames())),
         parts=lambda answer: answer["stream"],
     ),
     "bedrock's InvokeModel": _bedrock(
         "invoke_model",
         "invoke_model_with_response_stream",
         bedrock_wire.INVOKED,
-        answer=_either(bedrock_wire.claude(), bedrock_wire.stream(bedrock_wire.claude_frames())),
+        answer=either(bedrock_wire.claude(), bedrock_wire.stream(bedrock_wire.claude_frames())),
         parts=lambda answer: answer["body"],
     ),
     "cohere": _cohere(
         cohere.ClientV2,
         cohere.AsyncClientV2,
         wire_cohere.ASKED,
-        _either(wire_cohere.CHAT, _events(wire_cohere.events())),
+        either(wire_cohere.CHAT, events(wire_cohere.events())),
     ),
     "cohere's first API": _cohere(
         cohere.Client,
         cohere.AsyncClient,
         wire_cohere.ASKED_1,
-        _either(wire_cohere.CHAT_1, _events(wire_cohere.lines(), content_type=wire_cohere.NDJSON)),
+        either(wire_cohere.CHAT_1, events(wire_cohere.lines(), content_type=wire_cohere.NDJSON)),
     ),
     "mistralai": Use(
         client=lambda server: Mistral(api_key="test", server_url=server.url),
         async_client=_async_mistral,
         ask=lambda client: client.chat.complete(**_ASKED_MISTRAL),
         stream=lambda client: client.chat.stream(**_ASKED_MISTRAL),
-        answer=_either(wire_mistral.answer(), _events(wire_mistral.events())),
+        answer=either(wire_mistral.answer(), events(wire_mistral.events())),
         error=json_answer({"object": "error", "message": "no"}, 400),
     ),
     "ollama": Use(
@@ -380,7 +230,7 @@ USES: dict[str, Use] = {
         async_client=lambda server: wire_ollama.async_client(server.url),
         ask=lambda client: client.chat(**wire_ollama.ASKED),
         stream=lambda client: client.chat(**wire_ollama.ASKED, stream=True),
-        answer=_either(wire_ollama.CHAT, wire_ollama.CHAT_STREAM),
+        answer=either(wire_ollama.CHAT, wire_ollama.CHAT_STREAM),
         error=json_answer({"error": "no"}, 404),
     ),
 }
@@ -388,5 +238,5 @@ if find_spec("google.genai._gaos"):
     USES["google-genai's interactions"] = _google(
         lambda client: client.interactions.create(**_ASKED_INTERACTION),
         lambda client: client.interactions.create(**_ASKED_INTERACTION, stream=True),
-        _either(wire_google.INTERACTION, _events(wire_google.INTERACTION_STREAM)),
+        either(wire_google.INTERACTION, events(wire_google.INTERACTION_STREAM)),
     )
