@@ -3,10 +3,12 @@
 A log record has no span of its own, so the call's ids are made of what the record says: the same record, sent again or
 by another way, is the same call. Numbers may be text. Claude Code counts as Anthropic does (input exclusive), Codex as
 OpenAI does, Gemini CLI as Gemini does: thoughts and tool-use prompts are neither in the output nor in the input. The
-cost that Claude Code tells is its own estimate and is not believed. What Codex calls `tool_token_count` is the total,
-and Gemini CLI tells each call once more by an event of the conventions, which is left alone.
-Source: Claude Code, a span of 2.1.266 and descriptions of its log record that users have published; Gemini CLI docs,
-"Observability with OpenTelemetry"; Codex, its event `sse_event_completed`; checked 2026-11-22.
+cost that Claude Code tells is its own estimate and is not believed. What Codex calls `tool_token_count` is the total;
+it notes every event of a stream as it comes, the last one too, and tells the counts of it in a record of their own.
+Gemini CLI writes zeros where it was told nothing, and tells each call once more by an event of the conventions and by
+a span, which are left alone.
+Source: the packages that are published, @anthropic-ai/claude-code 2.1.330, @google/gemini-cli-core 0.61.0
+(`ApiResponseEvent`) and @openai/codex 0.169.0, and of the last its `session_telemetry.rs`; checked 2026-11-22.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ def read(telling: Telling) -> LLMCall | None:
             _as_span(telling, _number(said, "duration_ms"), "request_id", "event.sequence", "prompt.id")
         )
     if event == "gemini_cli.api_response":
-        return _gemini_cli(_as_span(telling, _number(said, "duration_ms"), "prompt_id", "response_id"))
-    if event == "codex.sse_event" and said.get("event.kind") == "response.completed":
+        return _gemini_cli(_as_span(telling, _number(said, "duration_ms"), "prompt_id"))
+    if event == "codex.sse_event" and said.get("event.kind") == "response.completed" and _is_told(said):
         return _codex(_as_span(telling, _number(said, "duration_ms"), "response.id"))
     return None
 
@@ -65,6 +67,7 @@ def _claude_code(telling: Telling) -> LLMCall:
         output=_number(said, "output_tokens"),
         cache_read=_number(said, "cache_read_tokens"),
         cache_write=_number(said, "cache_creation_tokens"),
+        cache_write_1h=_number(said, "cache_creation_1h_tokens"),
     )
     speed = telling.text("speed")
     return _call(
@@ -83,6 +86,8 @@ def _gemini_cli(telling: Telling) -> LLMCall:
     said = telling.attributes
     thoughts, tool_use = _number(said, "thoughts_token_count"), _number(said, "tool_token_count")
     told, output = _number(said, "input_token_count"), _number(said, "output_token_count")
+    if not any(_numbers(said).values()):
+        told = output = None
     counts = Counts(
         input=None if told is None else told + (tool_use or 0),
         output=None if output is None else output + (thoughts or 0),
@@ -100,6 +105,11 @@ def _gemini_cli(telling: Telling) -> LLMCall:
         operation="generate_content",
         finish_reason=telling.texts("finish_reasons"),
     )
+
+
+def _is_told(said: Mapping[str, Any]) -> bool:
+    """Whether Codex tells of a completion, by its counts or by why there are none, and does not only note it."""
+    return "input_token_count" in said or "error.message" in said
 
 
 def _codex(telling: Telling) -> LLMCall:

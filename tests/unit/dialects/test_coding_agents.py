@@ -8,6 +8,8 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_llmcost.dialects.otlp import calls_in_logs
+from otel_llmcost.dialects.registry import reader_of
+from otel_llmcost.dialects.telling import Telling
 from otel_llmcost.usage import Usage, UsageQuality
 
 AT_NS = 1_790_000_000_000_000_000
@@ -19,10 +21,13 @@ CLAUDE_CODE = {
     "request_id": "req_1", "organization.id": "org-1", "speed": "fast", "query_source": "main", "effort": "high",
 }  # fmt: skip
 GEMINI_CLI = {
-    "event.name": "gemini_cli.api_response", "session.id": "s-2", "model": "gemini-2.5-pro", "duration_ms": 800,
-    "input_token_count": 100, "output_token_count": 10, "cached_content_token_count": 60, "thoughts_token_count": 40,
-    "tool_token_count": 25, "total_token_count": 175, "prompt_id": "p1", "auth_type": "oauth-personal",
+    "session.id": "s-2", "installation.id": "i-1", "interactive": "true", "auth_type": "oauth-personal",
+    "event.name": "gemini_cli.api_response", "event.timestamp": "2026-09-21T10:00:00.000Z", "model": "gemini-2.5-pro",
+    "duration_ms": 800, "input_token_count": 100, "output_token_count": 10, "cached_content_token_count": 60,
+    "thoughts_token_count": 40, "tool_token_count": 25, "total_token_count": 175, "prompt_id": "p1",
+    "status_code": 200, "finish_reasons": "STOP", "role": "main", "http.status_code": 200,
 }  # fmt: skip
+"""Every attribute that 0.61.0 writes, `role` where it knows one."""
 CODEX = {
     "event.name": "codex.sse_event", "event.kind": "response.completed", "conversation.id": "c-1", "model": "gpt-5.1",
     "input_token_count": 100, "cached_token_count": 40, "output_token_count": 10, "reasoning_token_count": 5,
@@ -65,6 +70,59 @@ def test_gemini_cli_tells_thoughts_and_tool_prompts_beside_the_rest() -> None:
     assert on_vertex.provider == "gcp.vertex_ai"
 
 
+def test_gemini_cli_that_was_told_no_usage_writes_zeros_and_its_call_is_of_unknown_usage() -> None:
+    zeros = {name: 0 for name in GEMINI_CLI if name.endswith("token_count")}
+    (call,) = calls_in_logs(logs(GEMINI_CLI | zeros))
+    assert (call.usage, call.usage_quality, call.response_model) == (None, UsageQuality.MISSING, "gemini-2.5-pro")
+
+
+def test_the_span_that_gemini_cli_writes_beside_its_record_is_no_second_call() -> None:
+    attributes = {
+        "gen_ai.operation.name": "llm_call",
+        "gen_ai.agent.name": "gemini-cli",
+        "gen_ai.conversation.id": "s-2",
+        "gen_ai.request.model": "gemini-2.5-pro",
+        "gen_ai.prompt.name": "p1",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 10,
+    }
+    read = reader_of("gemini-cli")
+    assert read is not None
+    telling = Telling(
+        scope_name="gemini-cli",
+        scope_version="v1",
+        name="llm_call",
+        trace_id="1" * 32,
+        span_id="2" * 16,
+        parent_span_id="",
+        started_at_ns=AT_NS - 800_000_000,
+        ended_at_ns=AT_NS,
+        attributes=attributes,
+        resource={"service.name": "gemini-cli"},
+    )
+    assert read(telling) is None
+
+
+def test_claude_code_tells_what_it_wrote_to_the_cache_for_an_hour() -> None:
+    """2.1.330 does; where neither lifetime is told, five minutes are assumed."""
+    newer = {
+        "cache_creation_5m_tokens": "100",
+        "cache_creation_1h_tokens": "200",
+        "cost_usd_micros": "500000",
+        "ttft_ms": "250",
+        "client_request_id": "c-1",
+    }
+    (call,) = calls_in_logs(logs(CLAUDE_CODE | newer, scope="com.anthropic.claude_code.events"))
+    assert call.usage == Usage(
+        input_tokens=2310,
+        cache_read_tokens=2000,
+        cache_write_5m_tokens=100,
+        cache_write_1h_tokens=200,
+        output_tokens=90,
+    )
+    assert (call.time_to_first_token_ns, call.reported_cost) == (250_000_000, None)
+
+
 def test_codex_counts_as_openai_does() -> None:
     (call,) = calls_in_logs(logs(CODEX))
     assert call.usage == Usage(input_tokens=100, cache_read_tokens=40, output_tokens=10, reasoning_tokens=5)
@@ -83,6 +141,12 @@ def test_a_newer_codex_tells_what_was_written_to_the_cache_its_tier_and_its_firs
         input_tokens=100, cache_read_tokens=40, cache_write_5m_tokens=20, output_tokens=10, reasoning_tokens=5
     )
     assert (call.service_tier_requested, call.time_to_first_token_ns) == ("priority", 250_000_000)
+
+
+def test_the_last_event_of_a_stream_as_codex_notes_it_is_no_second_call() -> None:
+    noted = {name: CODEX[name] for name in ("event.name", "event.kind", "conversation.id", "model")}
+    (call,) = calls_in_logs(logs(noted | {"duration_ms": "1200"}, CODEX))
+    assert call.usage == Usage(input_tokens=100, cache_read_tokens=40, output_tokens=10, reasoning_tokens=5)
 
 
 def test_a_completion_that_codex_could_not_read_is_a_call_of_unknown_usage() -> None:
