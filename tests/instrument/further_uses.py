@@ -212,8 +212,9 @@ FURTHER_USES: dict[str, Use] = {
     "openai's background responses": _background(),
     "openai's batches": _openai_batches(),
     "anthropic's batches": _anthropic_batches(),
-    "google-genai's batches": _google_batches(),
 }
+if google_sdk.HAS_TRANSPORTS:  # older releases have no batches of the Gemini API
+    FURTHER_USES["google-genai's batches"] = _google_batches()
 if bedrock_wire.HTTPX_SESSION is not None:
     FURTHER_USES |= {
         f"{name}, over httpx": replace(USES[name], async_client=partial(bedrock_wire.async_client, transport="httpx"))
