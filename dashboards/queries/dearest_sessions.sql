@@ -2,7 +2,6 @@
 WITH
     $__fromTime AS since,
     $__toTime AS until,
-    1 AS every,
     {include:sessions},
     dearest AS
     (
@@ -28,7 +27,7 @@ SELECT
 FROM session_spend_hourly AS h
 WHERE h.hour >= toStartOfHour(since - INTERVAL 1 DAY)
     AND h.hour <= $__toTime
-    AND cityHash64(h.environment, h.tenant, h.session_id, h.feature) IN (SELECT d.key FROM dearest AS d)
+    AND cityHash64(h.environment, h.tenant, h.session_hash, h.feature) IN (SELECT d.key FROM dearest AS d)
     {filters:h}
 GROUP BY
     h.environment,

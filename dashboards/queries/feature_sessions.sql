@@ -2,7 +2,6 @@
 WITH
     $__fromTime - INTERVAL 7 DAY AS since,
     $__toTime AS until,
-    1 AS every,
     {include:sessions}
 SELECT
     toDateTime(toDate(s.last_started_at), 'UTC') AS time,

@@ -2,7 +2,6 @@
 WITH
     $__fromTime AS since,
     $__toTime AS until,
-    1 AS every,
     {include:sessions}
 SELECT
     count() AS sessions_count,

@@ -1,6 +1,5 @@
 -- The five numbers of each feature for the last whole week (Monday to Sunday), against the week before. An alert that
--- goes on for hours is one anomaly a day. What a session costs is asked of all sessions up to four million calls a
--- fortnight, of more of one in two, one in three and so on: that is near enough for a percentile.
+-- goes on for hours is one anomaly a day.
 WITH
     {include:dates},
     toMonday(today) - 7 AS week,
@@ -18,18 +17,11 @@ WITH
     ),
     toDateTime(week - 7, 'UTC') AS since,
     toDateTime(week + 8, 'UTC') AS until,
-    (
-        SELECT greatest(1, intDiv(sum(d.calls), 2000000))
-        FROM spend_daily AS d
-        WHERE d.day >= week - 7
-            AND d.day < week + 7
-            {filters:d}
-    ) AS every,
     {include:sessions},
     session_costs AS
     (
         SELECT
-            s.feature_key AS feature_key,
+            s.feature AS feature,
             toNullable(toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p50,
             toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p95,
             toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC')))) AS p95_before
@@ -37,7 +29,7 @@ WITH
         WHERE s.last_started_at >= since
             AND s.last_started_at < toDateTime(week + 7, 'UTC')
             AND s.effective_cost IS NOT NULL
-        GROUP BY feature_key
+        GROUP BY feature
     ),
     events AS
     (
@@ -60,7 +52,7 @@ SELECT
     ifNull(e.anomalies, 0) AS anomalies_count,
     ifNull(e.stopped, 0) AS stopped_count
 FROM spent AS s
-LEFT JOIN session_costs AS q ON q.feature_key = cityHash64(s.feature)
+LEFT JOIN session_costs AS q ON q.feature = s.feature
 LEFT JOIN events AS e ON e.feature = s.feature
 ORDER BY
     spend_usd DESC,

@@ -89,7 +89,7 @@ def differences(engine: Engine, layout: Layout) -> tuple[Difference, ...]:
 def _made_anew(engine: Engine, layout: Layout) -> dict[str, str]:
     """Return by name the text of all that the migrations make, as if it stood in the store's database."""
     database = f"{layout.database}_as_migrated"
-    alone = replace(layout, database=database, cluster="", asked="", retention_days=_days(engine, layout))
+    alone = replace(layout, database=database, cluster="", retention_days=_days(engine, layout))
     said = _retention(engine)
     applied = migrate.load(alone)
     applied = applied[: len(applied) - len(migrate.pending(engine, migrate.load(layout)))]

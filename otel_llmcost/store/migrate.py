@@ -83,6 +83,8 @@ class Layout:
             # What was decided is told to every shard (ADR 0020). One replica set over all shards would do so by itself,
             # but its path cannot be known before the tables are there, and a shard that is added would have another.
             "on_every_shard": "",
+            # A session's calls lie on the shards of their traces, so no shard knows all of it.
+            "has_whole_sessions": "false" if self.asked else "true",
             "retention_days": str(self.retention_days),
         }
         return re.sub(r" +$", "", _PLACEHOLDER.sub(lambda match: values[match[1]], text), flags=re.MULTILINE)

@@ -48,8 +48,11 @@ QUESTIONS: Final = {
         FROM otel_traces WHERE {_FEATURE} = 'feature_3' GROUP BY day ORDER BY day""",
     ),
     "P50 and P95 cost a session, 7 days": (
-        f"""SELECT quantilesExact(0.5, 0.95)(c) FROM (SELECT cityHash64(session_id) AS key, sum(list_cost) AS c
-        FROM session_spend_hourly WHERE hour >= {_WEEK} GROUP BY key)""",
+        f"""SELECT quantilesExact(0.5, 0.95)(c) FROM (
+        SELECT list_cost AS c FROM session_spend_hourly WHERE hour >= {_WEEK} AND is_whole
+        UNION ALL
+        SELECT sum(list_cost) AS c FROM session_spend_hourly WHERE hour >= {_WEEK} AND NOT is_whole
+        GROUP BY session_hash)""",
         f"""SELECT quantilesExact(0.5, 0.95)(c) FROM (SELECT {_SESSION} AS session_id, {_SPENT} AS c
         FROM otel_traces WHERE Timestamp >= {_WEEK} GROUP BY session_id)""",
     ),

@@ -23,7 +23,8 @@ READ = {
     "minutes old, like all that is by the day; where days begin elsewhere, sum `spend_hourly`.",
     "tenant_spend_daily": "Spend by tenant and day: a tenant's rows lie together, so one of thousands is read alone.",
     "session_spend": "One row a session and feature, whatever hours it lasted over. `session_spend_hourly` has each "
-    "session's part of each hour, and is the faster one to ask for a few days.",
+    "session's part of each hour, and is the faster one to ask for a few days: up to 16 of them, parts that are "
+    "`is_whole` are sessions as they stand, and only the others have to be added up, by `session_hash`.",
     "request_attempts": "One row a user action (`request_id`) and feature: its calls, retries and fallbacks, how many "
     "of its requests were distinct, and what it cost altogether. `request_attempts_hourly` is to it as "
     "`session_spend_hourly` to `session_spend`.",

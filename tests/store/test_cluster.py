@@ -139,6 +139,9 @@ def test_calls_written_to_either_server_and_sent_again_to_the_other_count_once(p
     pair.first.derive()
     assert said_by(pair.first) == said_by(pair.second) == truth_of(calls)
     assert all(pair.counts("spend_hourly"))
+    assert pair.first.query("SELECT countIf(is_whole) FROM session_spend_hourly").rows == ((0,),), (
+        "other shards know more"
+    )
 
 
 @pytest.mark.parametrize("is_named", [True, False])
