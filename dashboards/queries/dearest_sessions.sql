@@ -2,6 +2,7 @@
 WITH
     $__fromTime AS since,
     $__toTime AS until,
+    1 AS every,
     {include:sessions},
     dearest AS
     (
@@ -10,7 +11,7 @@ WITH
         WHERE s.last_started_at >= $__fromTime
             AND s.last_started_at <= $__toTime
         ORDER BY
-            s.effective_cost DESC NULLS LAST,
+            s.usd DESC NULLS LAST,
             s.key
         LIMIT 20
     )

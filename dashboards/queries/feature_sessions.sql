@@ -2,14 +2,15 @@
 WITH
     $__fromTime - INTERVAL 7 DAY AS since,
     $__toTime AS until,
+    1 AS every,
     {include:sessions}
 SELECT
     toDateTime(toDate(s.last_started_at), 'UTC') AS time,
-    toFloat64(quantileExact(0.5)(s.effective_cost)) AS p50,
-    toFloat64(quantileExact(0.95)(s.effective_cost)) AS p95
+    quantileExact(0.5)(s.usd) AS p50,
+    quantileExact(0.95)(s.usd) AS p95
 FROM sessions AS s
 WHERE s.last_started_at >= since
     AND s.last_started_at <= $__toTime
-    AND s.effective_cost IS NOT NULL
+    AND s.usd IS NOT NULL
 GROUP BY time
 ORDER BY time

@@ -1,5 +1,6 @@
 -- The five numbers of each feature for the last whole week (Monday to Sunday), against the week before. An alert that
--- goes on for hours is one anomaly a day.
+-- goes on for hours is one anomaly a day. What a session costs is asked of all sessions up to four million calls a
+-- fortnight, of more of one in two, one in three and so on: that is near enough for a percentile.
 WITH
     {include:dates},
     toMonday(today) - 7 AS week,
@@ -17,18 +18,26 @@ WITH
     ),
     toDateTime(week - 7, 'UTC') AS since,
     toDateTime(week + 8, 'UTC') AS until,
+    (
+        SELECT greatest(1, intDiv(sum(d.calls), 2000000))
+        FROM spend_daily AS d
+        WHERE d.day >= week - 7
+            AND d.day < week + 7
+            {filters:d}
+    ) AS every,
     {include:sessions},
     session_costs AS
     (
         SELECT
             s.feature AS feature,
-            toNullable(toFloat64(quantileExactIf(0.5)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p50,
-            toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at >= toDateTime(week, 'UTC')))) AS p95,
-            toNullable(toFloat64(quantileExactIf(0.95)(s.effective_cost, s.last_started_at < toDateTime(week, 'UTC')))) AS p95_before
+            quantilesExactIf(0.5, 0.95)(s.usd, s.last_started_at >= toDateTime(week, 'UTC')) AS costs,
+            toNullable(costs[1]) AS p50,
+            toNullable(costs[2]) AS p95,
+            toNullable(quantileExactIf(0.95)(s.usd, s.last_started_at < toDateTime(week, 'UTC'))) AS p95_before
         FROM sessions AS s
         WHERE s.last_started_at >= since
             AND s.last_started_at < toDateTime(week + 7, 'UTC')
-            AND s.effective_cost IS NOT NULL
+            AND s.usd IS NOT NULL
         GROUP BY feature
     ),
     events AS

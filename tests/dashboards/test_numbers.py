@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -274,6 +275,19 @@ def test_the_percentiles_of_the_week_are_those_of_all_its_sessions(
     assert len(costs) > 100
     assert rows["chat"]["median_a_session_usd"] == pytest.approx(costs[int(0.5 * len(costs))], rel=1e-12)
     assert rows["chat"]["p95_a_session_usd"] == pytest.approx(costs[int(0.95 * len(costs))], rel=1e-12)
+
+
+def test_of_very_many_sessions_a_part_tells_what_one_costs(seeded: Store, until_ns: int) -> None:
+    board, asked = ASKED["weekly", "Five numbers a feature"]
+    assert "sum(d.calls), 2000000)" in asked.sql
+    fewer = replace(asked, sql=asked.sql.replace("sum(d.calls), 2000000)", "sum(d.calls), 2000)"))
+    whole, part = (
+        {row["feature"]: row for row in asked_of(seeded, board, each, until_ns).dicts()} for each in (asked, fewer)
+    )
+    assert part["chat"]["spend_usd"] == whole["chat"]["spend_usd"]
+    assert part["chat"]["median_a_session_usd"] != whole["chat"]["median_a_session_usd"]
+    for name in ("median_a_session_usd", "p95_a_session_usd"):
+        assert part["chat"][name] == pytest.approx(whole["chat"][name], rel=0.1)
 
 
 def test_what_a_user_action_takes_is_counted_by_the_hour(
