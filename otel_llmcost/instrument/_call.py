@@ -352,13 +352,9 @@ def apply(reading: Reading, record: LLMCall) -> None:
 
 
 def note_fault(where: str, error: Exception) -> None:
-    """Say that our own code failed, where the application goes on without us.
-
-    By its text: a handler that keeps what is logged would keep the frames of the error, and a stream that is left in
-    one of them would never end.
-    """
+    """Say that our own code failed, where the application goes on without us."""
     try:
-        said, told = f"{type(error).__name__}: {error}", logger.isEnabledFor(logging.DEBUG)
-        warn("%s failed, the call goes on unrecorded: %s", where, said, with_traceback=told)
+        told = logger.isEnabledFor(logging.DEBUG)
+        warn("%s failed, the call goes on unrecorded: %s: %s", where, type(error).__name__, error, with_traceback=told)
     except Exception:  # noqa: BLE001, S110 - a handler or filter of the application's that fails has nobody to tell
         pass
