@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from otel_llmcost.telemetry import log
 from tests.support.coverage import COLLECTED, PAGE, Cell, cells_of, cells_on, page_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 _CELL = "llmcost cell"
 _filled = pytest.StashKey[set[Cell]]()
 _faults = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_said() -> None:
+    """Have each test hear what an earlier one has heard already."""
+    log.forget()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,12 +10,30 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench import calls, collector, micro, pricing, results, startup, store
+from tests.bench import calls, collector, faults, micro, pricing, results, startup, store
 from tests.bench.environments import BUILD, python_of
-from tests.bench.subjects import BEDROCK_RIVALS, RIVALS, SDK_OF
+from tests.bench.subjects import RIVALS
 
-_WITH = {"openai": ("calls", "startup"), "boto3": ("bedrock",)}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PARTS: Final[dict[str, Callable[[argparse.Namespace], Any]]] = {
+    "calls": lambda asked: calls.measure(calls.OPENAI, asked.rounds),
+    "anthropic": lambda asked: calls.measure(calls.ANTHROPIC, asked.rounds),
+    "bedrock": lambda asked: calls.measure(calls.BEDROCK, asked.rounds),
+    "faults": lambda asked: faults.measure(asked.rounds),
+    "startup": lambda asked: startup.measure(asked.runs),
+    "micro": lambda asked: micro.measure(asked.runs),
+    "pricing": lambda asked: pricing.measure(asked.rounds),
+    "collector": lambda asked: collector.measure(asked.spans),
+    "memory": lambda asked: collector.hold(asked.spans),
+    "store": lambda asked: store.measure(asked.size, asked.keep),
+    "panels": lambda asked: store.panels(asked.size, asked.keep),
+}
+
+_WITH = {"openai": ("calls", "startup"), "anthropic": ("anthropic",), "boto3": ("bedrock",)}
 """The parts that measure each SDK."""
 
 _ASKED_FOR = {"memory", "panels"}
@@ -26,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
         "--only",
-        choices=("calls", "bedrock", "startup", "micro", "pricing", "collector", "memory", "store", "panels"),
+        choices=tuple(_PARTS),
         help="one part instead of all",
     )
     parser.add_argument("--rounds", type=int, default=11, help="rounds of calls")
@@ -35,26 +53,15 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=2_000_000, help="calls in the store, four minutes a million")
     parser.add_argument("--keep", type=Path, help="directory that keeps the store: the next run only asks it again")
     asked = parser.parse_args()
-    parts = {
-        "calls": lambda: calls.measure(calls.OPENAI, asked.rounds),
-        "bedrock": lambda: calls.measure(calls.BEDROCK, asked.rounds),
-        "startup": lambda: startup.measure(asked.runs),
-        "micro": lambda: micro.measure(asked.runs),
-        "pricing": lambda: pricing.measure(asked.rounds),
-        "collector": lambda: collector.measure(asked.spans),
-        "memory": lambda: collector.hold(asked.spans),
-        "store": lambda: store.measure(asked.size, asked.keep),
-        "panels": lambda: store.panels(asked.size, asked.keep),
-    }
-    for rival in (*RIVALS, *BEDROCK_RIVALS):
-        if asked.only is None or asked.only in _WITH[SDK_OF[rival]]:
-            python_of(rival)
+    for name, rival in RIVALS.items():
+        if asked.only is None or asked.only in _WITH[rival.sdk]:
+            python_of(name)
     found = {"measured_at": datetime.now(UTC).isoformat(timespec="seconds"), "machine": _machine()}
     started = time.monotonic()
-    for name, measure in parts.items():
+    for name, measure in _PARTS.items():
         if asked.only == name or (asked.only is None and name not in _ASKED_FOR):
             sys.stderr.write(f"Measuring {name} …\n")
-            found[name] = measure()
+            found[name] = measure(asked)
     shutil.rmtree(BUILD / "data", ignore_errors=True)
     found["took_s"] = round(time.monotonic() - started, 1)
     for line in results.tables(found):

@@ -8,10 +8,10 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench.driver import Driven
-from tests.bench.subjects import BARE, BEDROCK_RIVALS, INPUT_TOKENS, OURS, RIVALS
+from tests.bench.subjects import BARE, INPUT_TOKENS, OURS, rivals_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 CALLS: Final = 150
 STREAMS: Final = 6
@@ -24,14 +24,12 @@ class Contest:
 
     Attributes:
         sdk: Its package.
-        rivals: Whom we are measured beside.
         jobs: What every worker does in each round; the first one is tried before.
         chunks: What each further chunk costs: the names of a short and a long stream.
         reported: What is reported.
     """
 
     sdk: str
-    rivals: Collection[str]
     jobs: Mapping[str, Mapping[str, Any]]
     chunks: Mapping[str, tuple[str, str]]
     reported: Sequence[str]
@@ -52,21 +50,30 @@ _CHUNKS: Final = {
 }
 OPENAI: Final = Contest(
     sdk="openai",
-    rivals=tuple(RIVALS),
     jobs=_JOBS,
     chunks=_CHUNKS,
     reported=("chat", "chat in a feature", "async chat", "short stream", *_CHUNKS),
 )
+ANTHROPIC: Final = Contest(
+    sdk="anthropic",
+    jobs={
+        "message": {"job": "message", "calls": CALLS},
+        "async message": {"job": "message_async", "calls": CALLS},
+        "short stream": {"job": "message_stream", "calls": 5 * STREAMS, "chunks": FEW},
+        "long stream": {"job": "message_stream", "calls": STREAMS, "chunks": MANY},
+    },
+    chunks={"chunk of a message": ("short stream", "long stream")},
+    reported=("message", "async message", "short stream", "chunk of a message"),
+)
 BEDROCK: Final = Contest(
     sdk="boto3",
-    rivals=tuple(BEDROCK_RIVALS),
     jobs={
         "converse": {"job": "converse", "calls": CALLS},
         "short stream": {"job": "converse_stream", "calls": 5 * STREAMS, "chunks": FEW},
         "long stream": {"job": "converse_stream", "calls": STREAMS, "chunks": MANY},
     },
-    chunks={"chunk": ("short stream", "long stream")},
-    reported=("converse", "short stream", "chunk"),
+    chunks={"chunk of converse": ("short stream", "long stream")},
+    reported=("converse", "short stream", "chunk of converse"),
 )
 
 Round = dict[str, dict[str, float]]
@@ -80,11 +87,12 @@ def measure(contest: Contest, rounds: int) -> dict[str, Any]:
         contest: Who does what.
         rounds: How often every worker does every job; one more, at first, warms up.
     """
-    subjects = (*BARE, OURS, *contest.rivals)
+    rivals = rivals_of(contest.sdk)
+    subjects = (*BARE, OURS, *rivals)
     reported = contest.reported
     with ExitStack() as stack:
         workers = {subject: stack.enter_context(Driven(subject, first=contest.sdk)) for subject in subjects}
-        for subject in (OURS, *contest.rivals):
+        for subject in (OURS, *rivals):
             _check(workers[subject], next(iter(contest.jobs.values()))["job"])
         taken = [_round(contest, workers, number) for number in range(rounds + 1)][1:]
         about = {subject: worker.do("about") for subject, worker in workers.items()}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.bench.subjects import BEDROCK_RIVALS, ENVIRONMENT, RIVALS, SDK_OF
+from tests.bench.subjects import ENVIRONMENT, RIVALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,11 @@ def python_of(subject: str) -> Path:
 
     The rivals get what `constraints.txt` pins: the same SDK and the same OpenTelemetry as we have.
     """
-    if subject not in SDK_OF:
+    rival = RIVALS.get(subject)
+    if rival is None:
         return Path(sys.executable)
-    package, version = {**RIVALS, **BEDROCK_RIVALS}[subject]
-    return environment(subject, f"{package}=={version}", SDK_OF[subject], "opentelemetry-sdk", constraints=_PINS)
+    wanted = f"{rival.package}=={rival.version}"
+    return environment(subject, wanted, rival.sdk, "opentelemetry-sdk", constraints=_PINS)
 
 
 def environment(name: str, *requirements: str, constraints: Path | None = None) -> Path:

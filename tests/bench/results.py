@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench import collector, pricing, store
-from tests.bench.subjects import BARE, BEDROCK_RIVALS, OURS, RIVALS
+from tests.bench import collector, faults, pricing, store
+from tests.bench.subjects import BARE, OURS, RIVALS, rivals_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +14,7 @@ Goal = tuple[str, float, float, str]
 """What is wanted, what was measured, what it may be at most, the unit."""
 
 _TOLD_BY_THEMSELVES: Final[Mapping[str, Callable[[dict[str, Any]], Iterable[str]]]] = {
+    "faults": faults.lines,
     "collector": collector.table,
     "memory": collector.held_lines,
     "store": store.lines,
@@ -21,15 +22,25 @@ _TOLD_BY_THEMSELVES: Final[Mapping[str, Callable[[dict[str, Any]], Iterable[str]
 }
 
 
+_CALL_GOALS: Final = {
+    "calls": (("chat", "chat in a feature"), ("chunk", "chunk, usage not asked")),
+    "anthropic": (("message",), ("chunk of a message",)),
+    "bedrock": (("converse",), ("chunk of converse",)),
+}
+"""What has a goal in each part: calls as a whole, and chunks."""
+
+
 def tables(found: Mapping[str, Any]) -> Iterator[str]:
     """Return the lines to print."""
     if calls := found.get("calls"):
         yield from _call_table("openai", calls)
+    if anthropic := found.get("anthropic"):
+        yield from _call_table("anthropic", anthropic)
     if bedrock := found.get("bedrock"):
         yield from _call_table("Bedrock by boto3", bedrock)
     if startup := found.get("startup"):
         yield "\nOn top of what is loaded anyway, median of fresh processes\n"
-        yield from _table([["", OURS, *RIVALS], *_startup_rows(startup)])
+        yield from _table([["", OURS, *rivals_of("openai")], *_startup_rows(startup)])
     if micro := found.get("micro"):
         yield "\nCPU µs for each call, the least of several runs\n"
         yield from _table([["step", "µs"], *_micro_rows(micro)])
@@ -47,19 +58,9 @@ def tables(found: Mapping[str, Any]) -> Iterator[str]:
 def goals(found: Mapping[str, Any]) -> list[Goal]:
     """Return every goal that what was measured can answer."""
     wanted: list[Goal] = []
-    if calls := found.get("calls"):
-        added = calls["added_us"]
-        for what in ("chat", "chat in a feature"):
-            ours, best = added[what][OURS]["median"], min(added[what][rival]["median"] for rival in RIVALS)
-            wanted.append((f"{what}, metrics on", ours, 100.0, "µs"))
-            wanted.append((f"{what}, under half of the best rival", ours, best / 2, "µs"))
-        wanted += [(what, added[what][OURS]["median"], 2.0, "µs") for what in ("chunk", "chunk, usage not asked")]
-    if bedrock := found.get("bedrock"):
-        added = bedrock["added_us"]
-        best = min(added["converse"][rival]["median"] for rival in BEDROCK_RIVALS)
-        wanted.append(("converse, metrics on", added["converse"][OURS]["median"], 100.0, "µs"))
-        wanted.append(("converse, under half of the best rival", added["converse"][OURS]["median"], best / 2, "µs"))
-        wanted.append(("chunk of Bedrock", added["chunk"][OURS]["median"], 2.0, "µs"))
+    for part, whats in _CALL_GOALS.items():
+        if calls := found.get(part):
+            wanted += _call_goals(calls, *whats)
     if startup := found.get("startup"):
         wanted.append(("import and instrument", startup["setup_ms"][OURS], 100.0, "ms"))
         wanted.append(("memory", startup["rss_mb"][OURS], 15.0, "MB"))
@@ -70,6 +71,15 @@ def goals(found: Mapping[str, Any]) -> list[Goal]:
     if shown := found.get("panels"):
         wanted += store.panel_goals("panels", shown["panels"])
     return wanted
+
+
+def _call_goals(calls: Mapping[str, Any], whole: Sequence[str], chunks: Sequence[str]) -> Iterator[Goal]:
+    rivals = calls["added_us"][whole[0]].keys() - {*BARE, OURS}
+    for what in whole:
+        added = {subject: spread["median"] for subject, spread in calls["added_us"][what].items()}
+        yield f"{what}, metrics on", added[OURS], 100.0, "µs"
+        yield f"{what}, under half of the best rival", added[OURS], min(map(added.__getitem__, rivals)) / 2, "µs"
+    yield from ((what, calls["added_us"][what][OURS]["median"], 2.0, "µs") for what in chunks)
 
 
 def _call_table(name: str, calls: Mapping[str, Any]) -> Iterator[str]:
@@ -100,7 +110,7 @@ def _remarks(calls: Mapping[str, Any], rivals: Sequence[str]) -> Iterator[str]:
     ours = subjects[OURS]
     yield f"\nPython {ours['python']}, " + ", ".join(f"{n} {v}" for n, v in sorted(ours["versions"].items()))
     for rival in rivals:
-        package, version = {**RIVALS, **BEDROCK_RIVALS}[rival]
+        _, package, version, _ = RIVALS[rival]
         said = subjects[rival]
         other = {n: v for n, v in said["versions"].items() if ours["versions"].get(n) != v}
         yield f"{rival}: {package} {version}, {len(said['metrics'])} metrics" + (f", beside {other}" if other else "")
@@ -113,7 +123,7 @@ def _startup_rows(startup: Mapping[str, Any]) -> Iterator[list[str]]:
         "rss_mb": "memory after 1,000 calls, MB",
     }
     for key, name in names.items():
-        yield [name, *(f"{startup[key][subject]:.1f}" for subject in (OURS, *RIVALS))]
+        yield [name, *(f"{startup[key][subject]:.1f}" for subject in (OURS, *rivals_of("openai")))]
 
 
 def _micro_rows(micro: Mapping[str, Any]) -> Iterator[list[str]]:

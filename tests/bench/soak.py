@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
 import otel_llmcost
 from otel_llmcost.telemetry import runtime
-from tests.bench.transport import clients
+from tests.bench.transport import openai_clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,7 @@ def soak(calls: int, *, warm_up: int = 1_000) -> Found:
     provider.add_span_processor(open_spans)
     otel_llmcost.instrument(provider)
     process = runtime.started()
-    client, async_client = clients(1_500)
+    client, async_client = openai_clients(1_500)
     try:
         with asyncio.Runner() as runner:
             _run(warm_up, client, async_client, runner)

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any, Final
 
 from tests.bench.driver import Driven
-from tests.bench.subjects import BARE, OURS, RIVALS
+from tests.bench.subjects import BARE, OURS, rivals_of
 
 CALLS: Final = 1_000
 
@@ -18,7 +18,7 @@ def measure(runs: int) -> dict[str, Any]:
     `setup_after_openai_ms` where openai is too, which some instrumentations import themselves. `rss_mb` is what the
     process holds more than a bare one after the same calls.
     """
-    subjects = (BARE[0], OURS, *RIVALS)
+    subjects = (BARE[0], OURS, *rivals_of("openai"))
     alone: dict[str, list[float]] = {subject: [] for subject in subjects}
     after: dict[str, list[float]] = {subject: [] for subject in subjects}
     held: dict[str, list[float]] = {subject: [] for subject in subjects}

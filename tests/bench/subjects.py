@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,22 +11,21 @@ OURS: Final = "otel-llmcost"
 BARE: Final = ("bare", "bare again")
 """Without instrumentation, twice: what the two differ by is what the method cannot see."""
 
-RIVALS: Final = {
-    "genai-openai": ("opentelemetry-instrumentation-genai-openai", "1.3b0"),
-    "openinference": ("openinference-instrumentation-openai", "0.1.66"),
-    "openllmetry": ("opentelemetry-instrumentation-openai", "0.62.4"),
-}
-"""The newest of each on 2026-11-22: package and version."""
 
-BEDROCK_RIVALS: Final = {
-    "otel-botocore": ("opentelemetry-instrumentation-botocore", "0.66b2"),
-    "openinference-bedrock": ("openinference-instrumentation-bedrock", "0.1.61"),
-    "openllmetry-bedrock": ("opentelemetry-instrumentation-bedrock", "0.62.4"),
-}
-"""The same for calls of Bedrock through boto3."""
+class Rival(NamedTuple):
+    """Whom we are measured beside.
 
-SDK_OF: Final = {**dict.fromkeys(RIVALS, "openai"), **dict.fromkeys(BEDROCK_RIVALS, "boto3")}
-"""What each rival instruments."""
+    Attributes:
+        sdk: What it instruments.
+        package: Its distribution, and the newest version of it on 2026-11-22.
+        set_up: Instruments the SDK.
+    """
+
+    sdk: str
+    package: str
+    version: str
+    set_up: Callable[[Any], None]
+
 
 INPUT_TOKENS: Final = 1_337
 """What every answer counts, so that one can see that it was read."""
@@ -34,6 +33,7 @@ INPUT_TOKENS: Final = 1_337
 ENVIRONMENT: Final = {
     "TRACELOOP_TRACE_CONTENT": "false",  # OpenLLMetry writes prompts to spans unless told not to
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "no_content",
+    "ANTHROPIC_OPEN_TELEMETRY": "false",  # the SDK's own spans, which it makes beside everybody's else
     "LLMCOST_SUMMARY": "false",
     "PYTHONHASHSEED": "0",
 }
@@ -69,6 +69,27 @@ def _openllmetry(provider: Any) -> None:
     OpenAIInstrumentor().instrument(tracer_provider=provider)
 
 
+def _genai_anthropic(provider: Any) -> None:
+    from opentelemetry.instrumentation.genai.anthropic import AnthropicInstrumentor
+
+    AnthropicInstrumentor().instrument(tracer_provider=provider)
+
+
+def _openinference_anthropic(provider: Any) -> None:
+    from openinference.instrumentation import TraceConfig
+    from openinference.instrumentation.anthropic import AnthropicInstrumentor
+
+    AnthropicInstrumentor().instrument(
+        tracer_provider=provider, config=TraceConfig(hide_inputs=True, hide_outputs=True)
+    )
+
+
+def _openllmetry_anthropic(provider: Any) -> None:
+    from opentelemetry.instrumentation.anthropic import AnthropicInstrumentor
+
+    AnthropicInstrumentor().instrument(tracer_provider=provider)
+
+
 def _otel_botocore(provider: Any) -> None:
     from opentelemetry.instrumentation.botocore import BotocoreInstrumentor
 
@@ -88,13 +109,29 @@ def _openllmetry_bedrock(provider: Any) -> None:
     BedrockInstrumentor().instrument(tracer_provider=provider)
 
 
+RIVALS: Final = {
+    "genai-openai": Rival("openai", "opentelemetry-instrumentation-genai-openai", "1.3b0", _genai_openai),
+    "openinference": Rival("openai", "openinference-instrumentation-openai", "0.1.66", _openinference),
+    "openllmetry": Rival("openai", "opentelemetry-instrumentation-openai", "0.62.4", _openllmetry),
+    "genai-anthropic": Rival("anthropic", "opentelemetry-instrumentation-genai-anthropic", "1.3b0", _genai_anthropic),
+    "openinference-anthropic": Rival(
+        "anthropic", "openinference-instrumentation-anthropic", "3.1.0", _openinference_anthropic
+    ),
+    "openllmetry-anthropic": Rival(
+        "anthropic", "opentelemetry-instrumentation-anthropic", "0.62.4", _openllmetry_anthropic
+    ),
+    "otel-botocore": Rival("boto3", "opentelemetry-instrumentation-botocore", "0.66b2", _otel_botocore),
+    "openinference-bedrock": Rival("boto3", "openinference-instrumentation-bedrock", "0.1.61", _openinference_bedrock),
+    "openllmetry-bedrock": Rival("boto3", "opentelemetry-instrumentation-bedrock", "0.62.4", _openllmetry_bedrock),
+}
+
 SET_UP: Final[dict[str, Callable[[Any], None]]] = {
     OURS: _ours,
     **dict.fromkeys(BARE, _bare),
-    "genai-openai": _genai_openai,
-    "openinference": _openinference,
-    "openllmetry": _openllmetry,
-    "otel-botocore": _otel_botocore,
-    "openinference-bedrock": _openinference_bedrock,
-    "openllmetry-bedrock": _openllmetry_bedrock,
+    **{name: rival.set_up for name, rival in RIVALS.items()},
 }
+
+
+def rivals_of(sdk: str) -> tuple[str, ...]:
+    """Return the names of those that instrument an SDK."""
+    return tuple(name for name, rival in RIVALS.items() if rival.sdk == sdk)

@@ -1,131 +1,74 @@
-"""A provider inside the process: the real openai clients over a transport that answers from memory."""
+"""Providers inside the process: the real clients of openai and anthropic over a transport that answers from memory."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
-import openai
+import importlib
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-http = next(
-    __import__(kind.__module__.partition(".")[0])
-    for kind in openai.DefaultHttpxClient.__mro__
-    if kind.__module__.startswith("httpx")
-)
-"""httpx, or httpx2 since openai 3."""
 
-
-def clients(input_tokens: int) -> tuple[openai.OpenAI, openai.AsyncOpenAI]:
-    """Return a sync and an async client whose provider counts `input_tokens` in every prompt."""
-    answers = Answers(input_tokens)
-    said = {"api_key": "sk-none", "base_url": "https://api.openai.com/v1"}
-    return (
-        openai.OpenAI(**said, http_client=openai.DefaultHttpxClient(transport=_Sync(answers))),
-        openai.AsyncOpenAI(**said, http_client=openai.DefaultAsyncHttpxClient(transport=_Async(answers))),
-    )
-
-
-class Answers:
-    """What the provider says, made once."""
-
-    def __init__(self, input_tokens: int) -> None:
-        self._usage = {
-            "prompt_tokens": input_tokens,
-            "completion_tokens": 212,
-            "total_tokens": input_tokens + 212,
-            "prompt_tokens_details": {"cached_tokens": 1_024, "audio_tokens": 0},
-            "completion_tokens_details": {
-                "reasoning_tokens": 128,
-                "audio_tokens": 0,
-                "accepted_prediction_tokens": 0,
-                "rejected_prediction_tokens": 0,
-            },
-        }
-        self._whole = json.dumps(_completion(self._usage)).encode()
-        self._chunk = _event(_chunk({"content": " invoice"}))
+class Answers(Protocol):
+    """What a provider answers."""
 
     def whole(self) -> bytes:
-        return self._whole
+        """Return an answer at once."""
 
-    def events(self, chunks: int, *, tells_usage: bool) -> Iterator[bytes]:
-        yield _event(_chunk({"role": "assistant", "content": ""}))
-        chunk = self._chunk
-        for _ in range(chunks):
-            yield chunk
-        yield _event(_chunk({}, finish_reason="stop"))
-        if tells_usage:
-            yield _event({**_chunk({}), "choices": [], "usage": self._usage})
-        yield b"data: [DONE]\n\n"
+    def events(self, chunks: int, asked: bytes) -> Iterator[bytes]:
+        """Give the events of a stream of so many pieces of text, as the body of the request asks for it."""
 
 
-def _completion(usage: dict[str, Any]) -> dict[str, Any]:
-    text = "In October the price of your plan rose, and two seats were added on the third of the month. " * 4
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
-    return {
-        "id": "chatcmpl-Bxyz0123456789abcdefghij",
-        "object": "chat.completion",
-        "created": 1_763_700_000,
-        "model": "gpt-5-mini-2025-08-07",
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
-        "usage": usage,
-        "service_tier": "default",
-        "system_fingerprint": None,
-    }
+def openai_clients(input_tokens: int) -> tuple[Any, Any]:
+    """Return a sync and an async client whose provider counts `input_tokens` in every prompt."""
+    import openai
+
+    from tests.bench.openai_answers import Answers
+
+    sync, other = _http_clients(openai, Answers(input_tokens))
+    said = {"api_key": "sk-none", "base_url": "https://api.openai.com/v1"}
+    return openai.OpenAI(**said, http_client=sync), openai.AsyncOpenAI(**said, http_client=other)
 
 
-def _chunk(delta: dict[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
-    return {
-        "id": "chatcmpl-Bxyz0123456789abcdefghij",
-        "object": "chat.completion.chunk",
-        "created": 1_763_700_000,
-        "model": "gpt-5-mini-2025-08-07",
-        "service_tier": "default",
-        "system_fingerprint": None,
-        "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}],
-        "obfuscation": "x7Kq",
-    }
+def anthropic_clients(input_tokens: int) -> tuple[Any, Any]:
+    """Return the same of Anthropic."""
+    import anthropic
+
+    from tests.bench.anthropic_answers import Answers
+
+    sync, other = _http_clients(anthropic, Answers(input_tokens))
+    said = {"api_key": "sk-ant-none", "base_url": "https://api.anthropic.com"}
+    return anthropic.Anthropic(**said, http_client=sync), anthropic.AsyncAnthropic(**said, http_client=other)
 
 
-def _event(event: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(event, separators=(",", ":")).encode() + b"\n\n"
+def _http_clients(sdk: Any, answers: Answers) -> tuple[Any, Any]:
+    """Return a sync and an async HTTP client as an SDK makes them, for httpx or httpx2, whichever it stands on."""
+    modules = (kind.__module__.partition(".")[0] for kind in sdk.DefaultHttpxClient.__mro__)
+    http: Any = importlib.import_module(next(name for name in modules if name.startswith("httpx")))
 
+    class Body(http.SyncByteStream, http.AsyncByteStream):
+        """A body that comes event by event."""
 
-class _Body(http.SyncByteStream, http.AsyncByteStream):
-    """A body that comes event by event."""
+        def __init__(self, events: Iterator[bytes]) -> None:
+            self._events = events
 
-    def __init__(self, events: Iterator[bytes]) -> None:
-        self._events = events
+        def __iter__(self) -> Iterator[bytes]:
+            return self._events
 
-    def __iter__(self) -> Iterator[bytes]:
-        return self._events
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for event in self._events:
+                yield event
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for event in self._events:
-            yield event
+    class Transport(http.BaseTransport, http.AsyncBaseTransport):
+        def handle_request(self, request: Any) -> Any:
+            headers = {"content-type": "application/json", "x-request-id": "req_0123456789abcdef"}
+            if chunks := request.headers.get("x-chunks"):
+                body = Body(answers.events(int(chunks), request.content))
+                return http.Response(200, headers={**headers, "content-type": "text/event-stream"}, stream=body)
+            return http.Response(200, headers=headers, content=answers.whole())
 
+        async def handle_async_request(self, request: Any) -> Any:
+            return self.handle_request(request)
 
-def _answer(request: Any, answers: Answers) -> Any:
-    headers = {"content-type": "application/json", "x-request-id": "req_0123456789abcdef"}
-    if chunks := request.headers.get("x-chunks"):
-        events = answers.events(int(chunks), tells_usage=b'"include_usage"' in request.content)
-        return http.Response(200, headers={**headers, "content-type": "text/event-stream"}, stream=_Body(events))
-    return http.Response(200, headers=headers, content=answers.whole())
-
-
-class _Sync(http.BaseTransport):
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
-
-    def handle_request(self, request: Any) -> Any:
-        return _answer(request, self._answers)
-
-
-class _Async(http.AsyncBaseTransport):
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
-
-    async def handle_async_request(self, request: Any) -> Any:
-        return _answer(request, self._answers)
+    transport = Transport()
+    return sdk.DefaultHttpxClient(transport=transport), sdk.DefaultAsyncHttpxClient(transport=transport)

@@ -17,6 +17,7 @@ import os
 import sys
 import time
 from contextlib import nullcontext
+from functools import cached_property
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from tests.bench.subjects import INPUT_TOKENS, OURS, SET_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _COUNTS = ("gen_ai.usage.input_tokens", "llm.token_count.prompt")
 
@@ -74,21 +75,15 @@ class Worker:
             "setup_cpu_ms": (time.process_time_ns() - cpu) / 1e6,
             "setup_wall_ms": (time.perf_counter_ns() - wall) / 1e6,
         }
-        self._openai: tuple[Any, Any] | None = None
-        self._bedrock: Any = None
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        job = asked.pop("job")
-        if job == "about":
-            return self._about()
-        gc.collect()
-        return {"cpu_ns": getattr(self, f"_{job}")(**asked)}
+        return getattr(self, f"_{asked.pop('job')}")(**asked)
 
     def _about(self) -> dict[str, Any]:
         data = self._metrics.get_metrics_data()
         seen = [m.name for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics] if data else []
         status = Path("/proc/self/status").read_text()
-        names = ("openai", "boto3", "opentelemetry-sdk", "httpx2", "httpx")
+        names = ("openai", "anthropic", "boto3", "opentelemetry-sdk", "httpx2", "httpx")
         return {
             "rss_mb": int(status.partition("VmRSS:")[2].split()[0]) / 1024,
             "spans": self._spans.count,
@@ -98,31 +93,52 @@ class Worker:
             "versions": {d.name: d.version for d in distributions() if d.name in names},
         }
 
-    def _measured(self, do: Any) -> int:
-        start = time.process_time_ns()
+    def _measured(self, do: Callable[[], None]) -> dict[str, int]:
+        """Return the nanoseconds of doing something: of CPU, what is flushed after it included, and of waiting."""
+        gc.collect()
+        cpu, wall = time.process_time_ns(), time.perf_counter_ns()
         do()
+        wall = time.perf_counter_ns() - wall
         self._provider.force_flush()
-        return time.process_time_ns() - start
+        return {"cpu_ns": time.process_time_ns() - cpu, "wall_ns": wall}
 
-    @property
+    @cached_property
     def _clients(self) -> tuple[Any, Any]:
-        if self._openai is None:
-            from tests.bench.transport import clients
+        from tests.bench.transport import openai_clients
 
-            self._openai = clients(INPUT_TOKENS)
-        return self._openai
+        return openai_clients(INPUT_TOKENS)
 
-    @property
+    @cached_property
+    def _anthropic_clients(self) -> tuple[Any, Any]:
+        from tests.bench.transport import anthropic_clients
+
+        return anthropic_clients(INPUT_TOKENS)
+
+    @cached_property
     def _aws(self) -> Any:
-        if self._bedrock is None:
-            from tests.bench.bedrock_transport import Provider
+        from tests.bench.bedrock_transport import Provider
 
-            self._bedrock = Provider(INPUT_TOKENS)
-        return self._bedrock
+        return Provider(INPUT_TOKENS)
+
+    # --- faults ---
+
+    def _functions(self, of: dict[str, Any]) -> list[str]:
+        """Return the names of our functions that a job passes, for `failing`."""
+        from tests.bench.failing import functions_called
+
+        self._may_fail = functions_called(lambda: self.answer(dict(of)))
+        return list(self._may_fail)
+
+    def _failing_at(self, function: str, of: dict[str, Any]) -> dict[str, int]:
+        """Do a job while one of these functions fails."""
+        from tests.bench.failing import failing
+
+        with failing(self._may_fail[function]):
+            return self.answer(of)
 
     # --- the jobs ---
 
-    def _chat(self, calls: int) -> int:
+    def _chat(self, calls: int) -> dict[str, int]:
         client, _ = self._clients
 
         def do() -> None:
@@ -131,7 +147,7 @@ class Worker:
 
         return self._measured(do)
 
-    def _chat_async(self, calls: int) -> int:
+    def _chat_async(self, calls: int) -> dict[str, int]:
         _, client = self._clients
 
         async def do() -> None:
@@ -140,7 +156,7 @@ class Worker:
 
         return self._measured(lambda: asyncio.run(do()))
 
-    def _chat_in_feature(self, calls: int) -> int:
+    def _chat_in_feature(self, calls: int) -> dict[str, int]:
         client, _ = self._clients
         if self._subject == OURS:
             from otel_llmcost import feature
@@ -154,7 +170,7 @@ class Worker:
 
         return self._measured(do)
 
-    def _stream(self, calls: int, chunks: int, *, asks_for_usage: bool) -> int:
+    def _stream(self, calls: int, chunks: int, *, asks_for_usage: bool) -> dict[str, int]:
         client, _ = self._clients
         asked = {"stream_options": {"include_usage": True}} if asks_for_usage else {}
         headers = {"x-chunks": str(chunks)}
@@ -168,7 +184,36 @@ class Worker:
 
         return self._measured(do)
 
-    def _converse(self, calls: int) -> int:
+    def _message(self, calls: int) -> dict[str, int]:
+        client, _ = self._anthropic_clients
+
+        def do() -> None:
+            for _ in range(calls):
+                client.messages.create(**MESSAGE)
+
+        return self._measured(do)
+
+    def _message_async(self, calls: int) -> dict[str, int]:
+        _, client = self._anthropic_clients
+
+        async def do() -> None:
+            for _ in range(calls):
+                await client.messages.create(**MESSAGE)
+
+        return self._measured(lambda: asyncio.run(do()))
+
+    def _message_stream(self, calls: int, chunks: int) -> dict[str, int]:
+        client, _ = self._anthropic_clients
+        headers = {"x-chunks": str(chunks)}
+
+        def do() -> None:
+            for _ in range(calls):
+                for _event in client.messages.create(**MESSAGE, stream=True, extra_headers=headers):
+                    pass
+
+        return self._measured(do)
+
+    def _converse(self, calls: int) -> dict[str, int]:
         client = self._aws.client
 
         def do() -> None:
@@ -177,7 +222,7 @@ class Worker:
 
         return self._measured(do)
 
-    def _converse_stream(self, calls: int, chunks: int) -> int:
+    def _converse_stream(self, calls: int, chunks: int) -> dict[str, int]:
         self._aws.chunks = chunks
         client = self._aws.client
 
@@ -195,6 +240,13 @@ MESSAGES = [
     {"role": "system", "content": "You answer questions of customers about their invoices, briefly. " * 6},
     {"role": "user", "content": "Why did I pay more in October than in September?"},
 ]
+
+MESSAGE = {
+    "model": "claude-haiku-4-5",
+    "max_tokens": 1_000,
+    "system": MESSAGES[0]["content"],
+    "messages": [MESSAGES[1]],
+}
 
 
 def main() -> None:
