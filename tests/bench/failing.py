@@ -11,7 +11,6 @@ from tests.instrument.faults import seams_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import CodeType
 
 
 def functions_called(run: Callable[[], object]) -> dict[str, FunctionType]:
