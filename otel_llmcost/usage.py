@@ -53,7 +53,7 @@ class UsageQuality(StrEnum):
     REPORTED = "reported"
     """The provider told the final counts."""
     PARTIAL = "partial"
-    """The stream was cut: what had arrived by then."""
+    """Not all: the stream was cut, and it is what had arrived by then; or other models helped at rates of their own."""
     ESTIMATED = "estimated"
     """Somebody counted, not the provider."""
     MISSING = "missing"
@@ -148,6 +148,10 @@ class Usage:
         if min(counts) < 0:
             self._say_what_is_wrong()
         return dict(zip(compress(_METERS, counts), filter(None, counts), strict=True))
+
+    def __add__(self, other: Usage) -> Usage:
+        """Return the counts of both together."""
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in FIELDS})
 
     def _say_what_is_wrong(self) -> NoReturn:
         """Raise the error of counts of which at least one is negative or below the sum of its parts."""

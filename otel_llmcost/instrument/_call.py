@@ -349,6 +349,8 @@ def apply(reading: Reading, record: LLMCall) -> None:
     record.finish_reason = reading.finish_reason
     record.tool_call_count = reading.tool_call_count
     record.error_type = record.error_type or reading.error_type
+    if reading.is_partial:
+        record.usage_quality = UsageQuality.PARTIAL
 
 
 def note_fault(where: str, error: Exception) -> None:

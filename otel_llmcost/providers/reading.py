@@ -44,6 +44,7 @@ class Reading:
         tool_call_count: How many tools the answer asks to call.
         error_type: What the provider calls the error that ended a stream; empty without one.
         fault: What is wrong with the counts, where they cannot be believed; empty otherwise.
+        is_partial: Whether it tells of more that costs than any count here holds, such as the tokens of other models.
     """
 
     model: str = ""
@@ -59,6 +60,7 @@ class Reading:
     tool_call_count: int | None = None
     error_type: str = ""
     fault: str = ""
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ def read_cost(usage: Mapping[str, Any]) -> PicoUSD | None:
         return None
 
 
-_ACCENT: Final = openai.Accent(usage=read_usage, cost=read_cost)
+_ACCENT: Final = openai.Accent(usage=read_usage, cost=read_cost, bills_pages=True)
 
 SURFACES: Final = openai.surfaces(_ACCENT)
 """How each path of the API is read, by its ending."""

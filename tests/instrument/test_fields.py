@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anthropic
 import openai
 
+from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument import wire
 from tests.support.replay import ReplayServer, json_answer
 
@@ -88,3 +89,18 @@ def test_a_fault_in_hashing_costs_the_hashes_and_not_the_call(
     assert call.usage is not None
     assert (call.credential_id, call.prompt_hash, call.request_hash) == ("", "", "")
     assert "set LLMCOST_HASH_KEY" in caplog.text
+
+
+def test_what_other_models_did_for_an_answer_makes_its_usage_partial(
+    server: ReplayServer, telemetry: Telemetry
+) -> None:
+    """One call is one model at one rate: an advisor's tokens are in no count, and that is told."""
+    advice = {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 2518, "output_tokens": 22}
+    compaction = {"type": "compaction", "input_tokens": 900, "output_tokens": 30}
+    answer = wire.message(usage={"input_tokens": 10, "output_tokens": 2, "iterations": [advice, compaction]})
+    server.answer_with(json_answer(answer))
+    client = anthropic.Anthropic(base_url=server.url, api_key="sk-ant")
+    client.beta.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[{"role": "user", "content": "Why?"}])
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality) == (Usage(input_tokens=10, output_tokens=2), UsageQuality.PARTIAL)
+    assert call.billed == Usage(input_tokens=910, output_tokens=32)

@@ -3,8 +3,12 @@
 `input_tokens` counts only what was neither read from nor written to a cache; the whole is the sum of the three.
 A cache write without a split by lifetime lives five minutes. Thinking is a part of the output. In a stream
 `message_start` tells the input and `message_delta` the running totals, the last of which holds for everything it names.
-Source: Anthropic Messages API reference, object Usage and "Streaming messages"; checked 2026-11-22 against recorded
-exchanges.
+
+A call may sample more than once (`iterations`). What the serving model sampled for the answer is in the totals. What it
+sampled to compact the context is not, and is billed with them. What other models sampled, an advisor or one that
+declined before a fallback, is billed at their own rates; no count here holds it.
+Source: Anthropic Messages API reference, objects Usage and BetaIterationsUsage, "Streaming messages", "Compaction",
+"Advisor tool" and "Refusals and fallback"; checked 2026-11-22, the totals against recorded exchanges.
 """
 
 from __future__ import annotations
@@ -56,15 +60,35 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
     )
 
 
+def read_billed(usage: Mapping[str, Any]) -> Usage:
+    """Return the counts of a `usage` object, those of compactions included.
+
+    Raises:
+        InvalidUsageError: A count is no number, or there is none.
+    """
+    compactions = (each for each in objects(usage, "iterations") if word(each, "type") == "compaction")
+    return sum(map(read_usage, compactions), start=read_usage(usage))
+
+
 def read_message(body: Mapping[str, Any]) -> Reading:
     """Return what a Message tells."""
     usage, fault = usage_or_fault(read_usage, body.get("usage"))
     told = section(body, "usage")
     geo = word(told, "inference_geo")
+    model, billed, is_partial = word(body, "model"), None, False
+    if told and (iterations := objects(told, "iterations")):
+        billed, other_fault = usage_or_fault(read_billed, told)
+        fault = fault or other_fault
+        sampled = [(word(each, "type"), word(each, "model")) for each in iterations]
+        fallback = dict(sampled).get("fallback_message")
+        model = fallback or model  # a stream begins with the one that was asked
+        others = ("advisor_message", "message") if fallback else ("advisor_message",)
+        is_partial = any(kind in others and by not in ("", model) for kind, by in sampled)
     return Reading(
-        model=word(body, "model"),
+        model=model,
         response_id=word(body, "id"),
-        usage=usage,
+        usage=None if fault else usage,
+        billed=None if fault or billed == usage else billed,
         service_tier=word(told, "service_tier"),
         speed=word(told, "speed"),
         region="" if geo == "not_available" else geo,
@@ -72,6 +96,7 @@ def read_message(body: Mapping[str, Any]) -> Reading:
         tool_call_count=sum(word(block, "type") == "tool_use" for block in objects(body, "content")),
         error_type=error_in(body),
         fault=fault,
+        is_partial=is_partial,
     )
 
 
@@ -84,7 +109,10 @@ def fold_message(events: Sequence[Mapping[str, Any]]) -> Reading:
         begun = section(event, "message")
         message |= _told(begun) | _told(section(event, "delta"))
         usage |= _told(section(begun, "usage")) | _told(section(event, "usage"))
-        blocks.append(section(event, "content_block"))
+        if block := section(event, "content_block"):
+            blocks.append(block)
+            if word(block, "type") == "fallback":
+                message |= _told(section(block, "to"))
     reading = read_message(message | {"usage": usage or None, "content": blocks})
     return replace(reading, error_type=first_error(events))
 
@@ -115,7 +143,7 @@ MESSAGES: Final = Surface(
     operation="chat",
     read=read_message,
     fold=fold_message,
-    marks=(b'"message_start"', b'"message_delta"', b'"tool_use"', b'"error"'),
+    marks=(b'"message_start"', b'"message_delta"', b'"content_block_start"', b'"error"'),
     last=(b'"stop_reason":"', b'"stop_reason": "'),
 )
 """How an answer of the Messages API is read."""

@@ -2,9 +2,11 @@
 
 `prompt_tokens` (chat, embeddings) and `input_tokens` (responses) hold all input, cached and cache-written tokens
 included; `completion_tokens` and `output_tokens` hold all output, reasoning included. The service tier stands
-beside the usage, executed tools among the output items. What a host does otherwise is its `Accent`.
-Source: OpenAI API reference, objects ChatCompletion, Response and CreateEmbeddingResponse; checked 2026-11-22
-against recorded exchanges.
+beside the usage, executed tools among the output items. Of web searches only those that search are billed, none that
+open or look through a page. Images that a tool made are billed at the rates of its own model: no count here holds them.
+What a host does otherwise is its `Accent`.
+Source: OpenAI API reference, objects ChatCompletion, Response (`tool_usage` too) and CreateEmbeddingResponse; OpenAI
+docs, "Web search"; checked 2026-11-22, the first against recorded exchanges.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.providers.reading import (
+    MAX_COUNT,
     Reading,
     Surface,
     UsageReader,
@@ -81,12 +84,14 @@ class Accent:
         responses_usage: Reads the usage object of responses.
         cost: Reads what the host says, in a usage object, that the call cost.
         usage_in: Finds the usage object in an answer or an event of a stream.
+        bills_pages: Whether a web search that opened or looked through a page is billed as any other.
     """
 
     usage: UsageReader = read_usage
     responses_usage: UsageReader = read_usage
     cost: Callable[[Mapping[str, Any]], PicoUSD | None] = _no_cost
     usage_in: Callable[[Mapping[str, Any]], object] = _usage_in
+    bills_pages: bool = False
 
     def cost_in(self, usage: object) -> PicoUSD | None:
         """Return what the host says that the call cost; None where it does not say."""
@@ -155,6 +160,8 @@ def read_responses(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
 
     told = accent.usage_in(body)
     usage, fault = usage_or_fault(with_tools, told)
+    tools = section(body, "tool_usage")
+    searches = _billed_searches(items, section(tools, "web_search"), accent) if usage else 0
     cut, status = section(body, "incomplete_details"), word(body, "status")
     created_at = body.get("created_at")
     return Reading(
@@ -162,13 +169,24 @@ def read_responses(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         model=word(body, "model"),
         response_id=word(body, "id"),
         usage=usage,
+        billed=replace(usage, web_search=searches) if usage and usage.web_search != searches else None,
         reported_cost=accent.cost_in(told),
         service_tier=word(body, "service_tier"),
         finish_reason=word(cut, "reason") if cut else status if status in _FINAL else "",
         tool_call_count=kinds.count("function_call"),
         error_type=error_in(body),
         fault=fault,
+        is_partial=bool((section(tools, "image_gen") or {}).get("total_tokens")),
     )
+
+
+def _billed_searches(items: Sequence[Mapping[str, Any]], told: Mapping[str, Any] | None, accent: Accent) -> int:
+    """Return how many searches are billed: as many as the answer says, or else those that opened no page."""
+    counted = told.get("num_requests") if told else None
+    if type(counted) is int and 0 <= counted <= MAX_COUNT:
+        return counted
+    actions = (section(item, "action") for item in items if word(item, "type") == "web_search_call")
+    return sum(accent.bills_pages or word(action, "type") in ("", "search") for action in actions)
 
 
 def fold_responses(events: Sequence[Mapping[str, Any]], accent: Accent = PLAIN) -> Reading:

@@ -93,3 +93,84 @@ def test_a_usage_without_any_count_is_not_zero() -> None:
     assert read_message({"usage": {"service_tier": "standard"}}).fault == (
         "the usage has none of input_tokens, output_tokens"
     )
+
+
+_ITERATION = {"cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
+
+
+def test_compactions_are_billed_beside_the_totals_that_leave_them_out() -> None:
+    compaction = {
+        "type": "compaction",
+        "input_tokens": 180_000,
+        "cache_read_input_tokens": 5_000,
+        "cache_creation_input_tokens": 400,
+        "cache_creation": {"ephemeral_1h_input_tokens": 300, "ephemeral_5m_input_tokens": 100},
+        "output_tokens": 3_500,
+    }
+    message = {"type": "message", "input_tokens": 23_000, "output_tokens": 1_000, **_ITERATION}
+    usage = {"input_tokens": 23_000, "output_tokens": 1_000, "iterations": [compaction, message]}
+    delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}
+    start = {"type": "message_start", "message": {"usage": {"input_tokens": 23_000, "output_tokens": 1}}}
+    for reading in (read_message({"usage": usage}), fold_message([start, delta])):
+        assert reading.usage == Usage(input_tokens=23_000, output_tokens=1_000)
+        assert reading.billed == Usage(
+            input_tokens=208_400,  # 23,000 + 180,000 + 5,000 + 400
+            cache_read_tokens=5_000,
+            cache_write_5m_tokens=100,
+            cache_write_1h_tokens=300,
+            output_tokens=4_500,
+        )
+        assert not reading.is_partial
+
+
+def test_a_compaction_that_cannot_be_believed_makes_the_usage_unbelievable() -> None:
+    usage = {"input_tokens": 1, "output_tokens": 1, "iterations": [{"type": "compaction", "input_tokens": -1}]}
+    reading = read_message({"usage": usage})
+    assert (reading.usage, reading.billed, reading.fault) == (None, None, "input_tokens is -1, not a count")
+
+
+def test_what_an_advisor_used_is_flagged_since_it_has_rates_of_its_own() -> None:
+    own = {"type": "message", "input_tokens": 1_195, "output_tokens": 60, **_ITERATION}
+    advice = {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 2_518, "output_tokens": 22}
+    usage = {"input_tokens": 2_390, "output_tokens": 120, "iterations": [own, advice, own]}
+    reading = read_message({"model": "claude-sonnet-5", "usage": usage})
+    assert (reading.usage, reading.billed) == (Usage(input_tokens=2_390, output_tokens=120), None)
+    assert reading.is_partial
+
+
+def test_sampling_again_for_its_own_tools_is_in_the_totals() -> None:
+    own = {"type": "message", "model": "claude-sonnet-5-20260901", "input_tokens": 10, "output_tokens": 5}
+    usage = {"input_tokens": 20, "output_tokens": 10, "iterations": [own, own]}
+    reading = read_message({"model": "claude-sonnet-5", "usage": usage})
+    assert (reading.usage, reading.billed) == (Usage(input_tokens=20, output_tokens=10), None)
+    assert not reading.is_partial
+
+
+def test_a_stream_that_fell_back_is_told_at_the_model_that_served_it() -> None:
+    start = {"type": "message_start", "message": {"model": "claude-fable-5", "usage": {"input_tokens": 9}}}
+    hop = {"type": "fallback", "from": {"model": "claude-fable-5"}, "to": {"model": "claude-opus-4-8"}}
+    block = {"type": "content_block_start", "content_block": hop}
+    declined = {"type": "message", "model": "claude-fable-5", "input_tokens": 9, "output_tokens": 578}
+    served = {"type": "fallback_message", "model": "claude-opus-4-8", "input_tokens": 9, "output_tokens": 70}
+    usage = {"input_tokens": 9, "output_tokens": 70, "iterations": [declined, served]}
+    delta = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage}
+    assert fold_message([start, block]).model == "claude-opus-4-8"
+    for events in ([start, block, delta], [start, delta]):
+        reading = fold_message(events)
+        assert (reading.model, reading.usage) == ("claude-opus-4-8", Usage(input_tokens=9, output_tokens=70))
+        assert reading.is_partial
+
+
+def test_a_request_refused_before_any_output_is_not_billed() -> None:
+    usage = {"input_tokens": 106, "output_tokens": 1}
+    message = {"id": "m", "content": [], "stop_reason": "refusal", "usage": usage}
+    start = {"type": "message_start", "message": {"id": "m", "usage": usage}}
+    block = {"type": "content_block_start", "content_block": {"type": "text", "text": ""}}
+    delta = {"type": "message_delta", "delta": {"stop_reason": "refusal"}, "usage": {"output_tokens": 1}}
+    line = {"custom_id": "a", "result": {"type": "succeeded", "message": message}}
+    for reading in (read_message(message), read_any(message), read_any(line), fold_message([start, delta])):
+        assert reading.usage == Usage(input_tokens=106, output_tokens=1)
+        assert reading.billed == Usage()
+    said = {**message, "content": [{"type": "text", "text": "Hello.."}]}
+    for reading in (read_message(said), fold_message([start, block, delta])):
+        assert reading.billed is None

@@ -69,6 +69,12 @@ def test_a_tick_is_a_hundred_pico() -> None:
     assert xai.read_any({"usage": {"prompt_tokens": 1}}).reported_cost is None
 
 
+def test_pages_that_a_search_of_xai_opened_are_billed_as_searches() -> None:
+    opened = {"type": "web_search_call", "action": {"type": "open_page"}}
+    reading = xai.read_any({"object": "response", "output": [opened], "usage": {"input_tokens": 1, "output_tokens": 1}})
+    assert (reading.usage, reading.billed) == (Usage(input_tokens=1, output_tokens=1, web_search=1), None)
+
+
 def test_perplexity_bills_searches_or_else_the_request() -> None:
     deep = {"prompt_tokens": 33, "completion_tokens": 7163, "reasoning_tokens": 73997, "num_search_queries": 18}
     assert perplexity.read_usage(deep) == Usage(

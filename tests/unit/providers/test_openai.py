@@ -75,6 +75,38 @@ def test_only_executed_tools_count() -> None:
     assert reading.tool_call_count == 1
 
 
+def _searches(*actions: str) -> list[dict[str, object]]:
+    return [{"type": "web_search_call", "action": {"type": action}} for action in actions]
+
+
+def test_searches_that_open_a_page_are_counted_and_not_billed() -> None:
+    body = {
+        "output": _searches("search", "open_page", "find_in_page", "search"),
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+    }
+    reading = read_responses(body)
+    assert reading.usage == Usage(input_tokens=3, output_tokens=4, web_search=4)
+    assert reading.billed == Usage(input_tokens=3, output_tokens=4, web_search=2)
+
+
+def test_as_many_searches_are_billed_as_the_answer_says() -> None:
+    body = {
+        "output": _searches("search", "search", "search"),
+        "tool_usage": {"image_gen": {"total_tokens": 0}, "web_search": {"num_requests": 1}},
+        "usage": {"input_tokens": 3, "output_tokens": 4},
+    }
+    reading = read_responses(body)
+    assert reading.billed == Usage(input_tokens=3, output_tokens=4, web_search=1)
+    body["tool_usage"] = {"web_search": {"num_requests": 3}}
+    assert (read_responses(body).billed, reading.is_partial) == (None, False)
+
+
+def test_images_that_a_tool_made_are_flagged_since_they_have_rates_of_their_own() -> None:
+    tools = {"image_gen": {"input_tokens": 90, "output_tokens": 4160, "total_tokens": 4250}}
+    reading = read_responses({"tool_usage": tools, "usage": {"input_tokens": 3, "output_tokens": 4}})
+    assert reading.is_partial
+
+
 def test_a_background_response_has_no_usage_yet() -> None:
     reading = read_responses({"id": "resp_1", "status": "queued", "usage": None, "output": []})
     assert (reading.usage, reading.finish_reason) == (None, "")
