@@ -93,5 +93,9 @@ def _show(found: "Repricing", version: str) -> None:
         print("nothing changes")
     if found.kept:
         print(f"{plural(found.kept, 'call')} keep their price, since these rates know none")
+    if found.too_old:
+        print(
+            f"{plural(found.too_old, 'call')} would change and stay as they are: calls of their days are gone already"
+        )
     for month, calls in sorted(found.closed.items()):
         print(f"{month} is closed: {plural(calls, 'call')} would change and stay as they are")

@@ -21,7 +21,8 @@ TEXTS: Final = (
 SCOPE: Final = ("feature", "team", "environment", "tenant", "workload", "agent")
 WINDOWS: Final = ("hour", "day", "week", "month")
 PER: Final = ("tenant", "user", "session", "request")
-MAX_DAYS: Final = 36_500
+MIN_DAYS, MAX_DAYS = 2, 36_500
+"""A day is summed up whole for as long as its first hour is kept, so yesterday has to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,7 @@ def read_retention(section: Value) -> tuple[tuple[str, int], ...]:
     said = section.fields(("days", "environments"))
     days = {"": said["days"]} if _has(said, "days") else {}
     days |= said["environments"].entries() if _has(said, "environments") else {}
-    read = {name: value.read(_days, f"a number of days from 1 to {MAX_DAYS}") for name, value in days.items()}
+    read = {name: value.read(_days, f"a number of days from {MIN_DAYS} to {MAX_DAYS}") for name, value in days.items()}
     return tuple((name, kept) for name, kept in read.items() if kept is not None)
 
 
@@ -162,7 +163,7 @@ def _count(text: str) -> int:
 
 
 def _days(text: str) -> int:
-    if (days := _count(text)) > MAX_DAYS:
+    if not MIN_DAYS <= (days := int(text)) <= MAX_DAYS:
         raise ValueError(text)
     return days
 

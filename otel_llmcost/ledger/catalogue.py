@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.config.catalogue import TEXTS, Feature, Limit
+from otel_llmcost.errors import ConfigError
 from otel_llmcost.money import PICO_PER_USD, PicoUSD, pico_usd
 from otel_llmcost.reports.queries import cost_of, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from otel_llmcost.config.catalogue import Catalogue
@@ -112,13 +114,21 @@ def load(store: Store, catalogue: Catalogue, *, today: date, actor: str) -> dict
         catalogue: What the file says; a section that it does not have stays as it is.
         today: The day from which an entry without a day of its own holds.
         actor: Who loads it.
+
+    Raises:
+        ConfigError: An entry was changed and its day was not, so that the days since then would say something else.
+            Nothing was written.
     """
-    changed: dict[str, int] = {}
+    changes: dict[str, list[dict[str, Any]]] = {}
     if catalogue.features is not None:
-        changed["features"] = _load(store, "features", ("feature",), list(map(_feature_row, catalogue.features)), today)
+        rows = list(map(_feature_row, catalogue.features))
+        changes["features"] = _all_changes(store, "features", ("feature",), rows, today)
     if catalogue.limits is not None:
         rows = [_limit_row(limit, actor) for limit in catalogue.limits]
-        changed["limits"] = _load(store, "limits", ("scope", "per", "window"), rows, today)
+        changes["limits"] = _all_changes(store, "limits", ("scope", "per", "window"), rows, today)
+    for section, written in changes.items():
+        store.record(f"{section}_log", written)
+    changed = {section: len(written) for section, written in changes.items()}
     if catalogue.tags is not None:
         changed["tags"] = _load_tags(store, catalogue.tags)
     if catalogue.retention is not None:
@@ -152,27 +162,59 @@ def _limit_row(limit: Limit, actor: str) -> dict[str, Any]:
     }
 
 
-def _load(store: Store, table: str, key: tuple[str, ...], rows: list[dict[str, Any]], today: date) -> int:
-    """Write the rows that say something new, and an end for what is in force and no longer said."""
-    sql = f"SELECT * FROM {table} WHERE effective_to IS NULL OR effective_to > {{today:Date}}"  # noqa: S608 - ours
-    held: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for old in store.query(sql, {"today": today}).dicts():
+def _all_changes(
+    store: Store, table: str, key: tuple[str, ...], rows: list[dict[str, Any]], today: date
+) -> list[dict[str, Any]]:
+    """Return what makes the store say what the file says: of an entry from its day, of one that is gone from today."""
+    held: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for old in sorted(store.recorded(f"{table}_log"), key=itemgetter("effective_from")):
         held.setdefault(tuple(old[name] for name in key), []).append(old)
-    changes, said = list[dict[str, Any]](), set[tuple[Any, ...]]()
-    for row in rows:
-        identity = tuple(row[name] for name in key)
-        said.add(identity)
-        row["effective_from"] = row["effective_from"] or today
-        in_force = [old for old in held.get(identity, ()) if old["effective_from"] <= row["effective_from"]]
-        latest: Mapping[str, Any] = max(in_force, key=lambda old: old["effective_from"], default={})
-        if any(latest.get(name) != value for name, value in row.items() if name not in ("effective_from", "actor")):
-            changes.append(row | {"is_removed": False})
-    for identity, olds in held.items():
-        if identity not in said:
-            last = olds[-1] | {"effective_from": today, "is_removed": True}
-            changes.append({name: value for name, value in last.items() if name not in ("effective_to", "loaded_at")})
-    store.record(f"{table}_log", changes)
-    return len(changes)
+    said = {tuple(row[name] for name in key): row for row in rows}
+    changes = list[dict[str, Any]]()
+    for identity in dict.fromkeys((*said, *held)):
+        changes += _changes(held.get(identity, []), said.get(identity), today, f"{table} {_name_of(key, identity)}")
+    return changes
+
+
+def _changes(
+    held: Sequence[Mapping[str, Any]], said: Mapping[str, Any] | None, today: date, entry: str
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows that are to be written of one entry, which the file may say no more."""
+    since = said["effective_from"] if said else None
+    begin: date = since or today
+    before = [old for old in held if old["effective_from"] <= begin]
+    if since and since < today and before and before[-1]["effective_from"] == since and _differs(before[-1], said):
+        msg = (
+            f"{entry} says something else than when it was loaded, and still `from: {since}`: write the day from which "
+            f"the change holds, or leave `from` out for today. To correct the past, leave it out and load with "
+            f"`--from {since}`"
+        )
+        raise ConfigError(msg)
+    if _differs(before[-1] if before else None, said):
+        yield _row(said or before[-1], begin, is_removed=said is None)
+    # What was said of days to come, or of days for which the file now says something else, must not come back.
+    for old in held[len(before) :]:
+        if _differs(old, said):
+            yield _row(said or old, old["effective_from"], is_removed=said is None)
+
+
+def _differs(old: Mapping[str, Any] | None, said: Mapping[str, Any] | None) -> bool:
+    """Tell whether a row of the store means something else than the file."""
+    old = None if old is None or old["is_removed"] else old
+    if old is None or said is None:
+        return old is not said
+    return any(old[name] != value for name, value in said.items() if name not in ("effective_from", "actor"))
+
+
+def _row(said: Mapping[str, Any], begin: date, *, is_removed: bool) -> dict[str, Any]:
+    row = {name: value for name, value in said.items() if name != "loaded_at"}
+    return row | {"effective_from": begin, "is_removed": is_removed}
+
+
+def _name_of(key: Sequence[str], identity: Sequence[str]) -> str:
+    if len(key) == 1:
+        return identity[0]
+    return ", ".join(f"{name} {value}" for name, value in zip(key, identity, strict=True) if value) or "of everything"
 
 
 def _load_tags(store: Store, tags: Sequence[str]) -> int:

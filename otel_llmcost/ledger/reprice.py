@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HOUR_NS: Final = 3_600_000_000_000
 SLICE_CALLS: Final = 50_000
-"""About so many calls are priced at once; hours are never split."""
+"""About so many calls are priced at once."""
 
 
 @dataclass(slots=True)
@@ -65,6 +65,7 @@ class Repricing:
         differences: By team, provider and model, what changes.
         kept: Calls that have a price, of which the new rates know none; they keep theirs.
         closed: Calls of closed months, by month, that would have changed; they stay as they are.
+        too_old: Calls that would have changed on days of which some have gone, and no sum is derived any more.
         posted: Corrections written; 0 for a dry run.
     """
 
@@ -72,6 +73,7 @@ class Repricing:
     differences: dict[tuple[str, str, str], Difference] = field(default_factory=dict)
     kept: int = 0
     closed: dict[str, int] = field(default_factory=dict)
+    too_old: int = 0
     posted: int = 0
 
 
@@ -106,13 +108,16 @@ def reprice(
         changes: list[Correction] = []
         for row, call, pricing in _priced_again(store, part, pricer, where):
             done.looked_at += 1
-            is_kept, correction = _difference(row, call, pricing, name, why)
+            is_kept, correction = _difference(row, call, pricing, why)
             done.kept += is_kept
             if correction is None:
                 continue
             month = f"{datetime.fromtimestamp(call.started_at_ns // 10**9, UTC):%Y-%m}"
             if month in closed:
                 done.closed[month] = done.closed.get(month, 0) + 1
+                continue
+            if row["stands"]:
+                done.too_old += 1
                 continue
             model = call.response_model or call.request_model
             done.differences.setdefault((row["team"], call.provider, model), Difference()).add(correction)
@@ -124,13 +129,19 @@ def reprice(
 
 
 def _slices(store: Store, window: Window) -> Iterator[Window]:
-    """Yield the window in parts of whole hours that hold a bounded number of calls."""
+    """Yield the window in parts that hold about a bounded number of calls: several hours, or a piece of a busy one."""
     since_ns, held = window.since_ns, 0
     for row in rows_of(store, "busy_hours", window.parameters()):
         if held and held + row["calls"] > SLICE_CALLS:
             yield Window(since_ns=since_ns, until_ns=row["hour_ns"])
             since_ns, held = row["hour_ns"], 0
-        held += row["calls"]
+        pieces = -(-row["calls"] // SLICE_CALLS)
+        for piece in range(1, pieces):
+            until_ns = row["hour_ns"] + HOUR_NS * piece // pieces
+            if since_ns < until_ns < window.until_ns:
+                yield Window(since_ns=since_ns, until_ns=until_ns)
+                since_ns = until_ns
+        held += row["calls"] // pieces
     if held:
         yield Window(since_ns=since_ns, until_ns=window.until_ns)
 
@@ -148,9 +159,7 @@ def _priced_again(
     return zip(rows, calls, pricer.price_all(calls), strict=True)
 
 
-def _difference(
-    row: Mapping[str, Any], call: LLMCall, pricing: Pricing, name: str, reason: str
-) -> tuple[bool, Correction | None]:
+def _difference(row: Mapping[str, Any], call: LLMCall, pricing: Pricing, reason: str) -> tuple[bool, Correction | None]:
     """Return whether a call keeps a price that the new rates do not know, and what is to be added to it, if any."""
     was_listed, was_effective = cost_of(row["list_cost"]), cost_of(row["effective_cost"])
     if pricing.list_cost is None:
@@ -165,8 +174,8 @@ def _difference(
         trace_id=call.trace_id,
         span_id=call.span_id,
         started_at_ns=call.started_at_ns,
-        # The number of corrections before makes the name one of its own, also where the rates go back and forth.
-        correction_id=f"reprice:{name}#{row['corrections']}",
+        # Named by the number of corrections before: of two runs that saw the same, by whatever rates, one counts.
+        correction_id=f"reprice#{row['corrections']}",
         reason=reason,
         list_cost=PicoUSD(listed),
         effective_cost=None if effective is None else PicoUSD(effective),

@@ -215,6 +215,10 @@ class Store:
         else:
             self._engine.insert_everywhere(table, columns)
 
+    def recorded(self, table: str) -> list[dict[str, object]]:
+        """Return what `record` wrote to a table of what every shard holds alike: each row once, its newest word."""
+        return self.query(f"SELECT * FROM {self._layout.database}.{table} FINAL").dicts()  # noqa: S608 - a name of ours
+
     def take_handed(self) -> int:
         """Write the events that other processes handed to us as the owner of an embedded store; return how many.
 
@@ -325,7 +329,7 @@ def connect(
         dsn: `chdb:///absolute/directory`, `chdb://memory`, `clickhouse://user:password@host:8123/database`, or
             `clickhouses://` for TLS.
         cluster: The cluster over which the store is spread, by the name that the server has for it; empty for none.
-        retention_days: Days for which calls are kept, at least 1; older ones are refused.
+        retention_days: Days for which calls are kept, at least 2; older ones are refused.
         clock_ns: Tells the present in Unix nanoseconds.
         on_refused: Called after a write with the rows that were set aside.
 
@@ -335,8 +339,8 @@ def connect(
         StoreRefusedError: The server does not let us in.
         StoreError: The embedded directory is in use, unwritable or damaged.
     """
-    if retention_days < 1:
-        msg = f"retention_days is {retention_days}; give at least 1"
+    if retention_days < _retention.MIN_DAYS:
+        msg = f"retention_days is {retention_days}; give at least {_retention.MIN_DAYS}"
         raise ConfigError(msg)
     target = _dsn.parse(dsn, cluster)
     return Store(

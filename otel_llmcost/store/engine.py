@@ -85,6 +85,7 @@ _OF_CLUSTER: Final[dict[str, object]] = {
 """With what a store on a cluster is asked."""
 
 _SHARDS: Final = "SELECT max(shard_num) FROM system.clusters WHERE cluster = {cluster:String}"
+_NEAREST: Final = "SELECT shard_num FROM system.clusters WHERE cluster = {cluster:String} AND is_local"
 _DATABASE_EXISTS: Final = "SELECT count() FROM system.databases WHERE name = {name:String}"
 _TABLE_EXISTS: Final = 57
 _UNMIGRATED_CODES: Final = frozenset({60, 81})  # UNKNOWN_TABLE, UNKNOWN_DATABASE
@@ -232,10 +233,12 @@ class Engine:
             self.insert(table, columns, {"async_insert": 0, **settings})
 
     def _each_shard(self) -> Iterator[dict[str, object]]:
+        """Yield what sends an insert to each shard: to the nearest last, so that what it says is said everywhere."""
         if not self.cluster:
             yield {}
             return
-        for number in range(1, self.shards + 1):
+        nearest = {row[0] for row in self.query(_NEAREST, {"cluster": self.cluster}).result_rows}
+        for number in sorted(range(1, self.shards + 1), key=lambda number: number in nearest):
             yield {"insert_shard_id": number}
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> QueryResult:

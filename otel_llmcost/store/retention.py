@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from otel_llmcost.store.engine import Engine
     from otel_llmcost.store.migrate import Layout
 
+MIN_DAYS: Final = 2
+"""A day is summed up whole for as long as its first hour is kept, so yesterday has to be."""
+
 ASKED_EVERY_S: Final = 60
 """So long a writer takes the answer for what holds; what it lets in meanwhile goes with the rest."""
 
@@ -42,13 +45,17 @@ class Kept:
         self._asked_s = float("-inf")
 
     def since_ns(self, now_ns: int) -> dict[str, int]:
-        """Return the first Unix nanosecond that is kept of each environment; that of "" holds for all others."""
+        """Return the first Unix nanosecond that is kept of each environment; that of "" holds for all others.
+
+        A day of which some hours have gone is derived no more, so what comes in of the rest of it is refused as well.
+        """
         if time.monotonic() - self._asked_s > ASKED_EVERY_S:
             rows = self._engine.query(_SAID).result_rows
             self._said = {str(name): (int(days), int(complete_s)) for name, days, complete_s in rows}
             self._asked_s = time.monotonic()
         said = {"": (self._default_days, 0), **self._said}
-        return {name: max(now_ns - days * DAY_NS, since_s * 10**9) for name, (days, since_s) in said.items()}
+        since_ns = {name: max(now_ns - days * DAY_NS, since_s * 10**9) for name, (days, since_s) in said.items()}
+        return {name: -(-since // DAY_NS) * DAY_NS for name, since in since_ns.items()}
 
 
 def retain(engine: Engine, home: str, layout: Layout, days: Mapping[str, int]) -> bool:

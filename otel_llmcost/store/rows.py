@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from datetime import date, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,7 @@ CLOCK_AHEAD_NS: Final = DAY_NS
 COUNT_LIMIT: Final = 10**15
 """A count of usage beyond this is no count: 9,000 of them would overflow a sum."""
 
+_EPOCH: Final = date(1970, 1, 1)
 _PRECEDENCE_OF_0: Final = 2**64 - 1
 A_VERDICT: Final = 2**50
 """What each verdict adds to the precedence. So rows with the same precedence agree on what was decided of them, and 13
@@ -172,8 +174,8 @@ def refusal_of(row: PricedCall, *, now_ns: int, since_ns: Mapping[str, int]) -> 
     Args:
         row: The row.
         now_ns: The present, in Unix nanoseconds.
-        since_ns: The first Unix nanosecond of which calls are kept, by environment; that of "" holds for those that
-            are not named. An older call would be dropped again, and its hour is derived no more.
+        since_ns: The first Unix nanosecond, where a day begins, of which calls are kept, by environment; that of ""
+            holds for those that are not named. An older call would be dropped again, and its hour is derived no more.
     """
     fault = _fault_of_identity(row) or _fault_of_clock(row, now_ns, since_ns) or _fault_of_amounts(row)
     return None if fault is None else Refused(row, *fault)
@@ -193,10 +195,11 @@ def _fault_of_clock(row: PricedCall, now_ns: int, since_ns: Mapping[str, int]) -
     environment = row.call.attribution.environment
     kept_ns = since_ns.get(environment, since_ns[""])
     if started_ns < kept_ns:
-        days, of = (now_ns - kept_ns) // DAY_NS, f" of {environment}" if environment in since_ns else ""
+        since = _EPOCH + timedelta(days=kept_ns // DAY_NS)
+        of = f" of {environment}" if environment and environment in since_ns else ""
         return (
             "beyond_retention",
-            f"started_at_ns {started_ns} lies over {days} days back, and no older call{of} is kept",
+            f"started_at_ns {started_ns} lies before {since}, and no older call{of} is kept",
         )
     if not 0 < row.received_at_ns <= now_ns + CLOCK_AHEAD_NS:
         return "clock_ahead", f"received_at_ns {row.received_at_ns} lies not in the past"

@@ -121,7 +121,7 @@ def test_calls_that_the_store_refuses_are_kept_with_their_reason(tmp_path: Path)
     answer = llmcost("report", "--since", "2000-01-01", "--format", "json", data_dir=tmp_path)
     assert answer.json["total"]["calls"] == 2
     assert f"the store refused 1 calls, kept in {tmp_path}/refused.jsonl" in answer.error
-    assert "days back" in (tmp_path / "refused.jsonl").read_text(encoding="utf-8")
+    assert "no older call is kept" in (tmp_path / "refused.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.long

@@ -95,6 +95,18 @@ def test_readers_and_writers_are_granted_nothing_beyond_the_database(store: Stor
     assert {rights for rights, _, role in granted if role.endswith("reader")} == {"SELECT"}
 
 
+def test_a_reader_of_one_team_sees_no_other_by_any_policy_and_has_the_readers_limits(store: Store) -> None:
+    """Permissive policies add up, so the one of the next team would open what the first one closed."""
+    statements = migrate._split(store.roles())
+    policies = [sql for sql in statements if sql.startswith("CREATE ROW POLICY")]
+    of_team = [sql for sql in policies if "llmcost_everybody" not in sql]
+    assert len(of_team) == 3
+    assert all(sql.endswith("team = 'growth' AS RESTRICTIVE TO llmcost_team_reader") for sql in of_team)
+    assert all(sql.rstrip(";\n").endswith("USING true TO ALL") for sql in policies if sql not in of_team)
+    (profile,) = [sql for sql in statements if sql.startswith("CREATE SETTINGS PROFILE")]
+    assert profile.endswith("TO llmcost_reader, llmcost_team_reader")
+
+
 @pytest.mark.server
 def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> None:
     calls = [a_call(1, team="growth", cost=7), a_call(2, team="core", cost=50)]

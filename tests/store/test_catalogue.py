@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_llmcost.config import parse_config
-from otel_llmcost.errors import ConfigFileError
+from otel_llmcost.errors import ConfigError, ConfigFileError
 from otel_llmcost.ledger.catalogue import Seen, first_budget, first_limit, load, seen
 from otel_llmcost.money import PicoUSD, pico_usd
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call
@@ -97,6 +97,44 @@ def test_what_is_no_longer_in_the_file_ends_that_day(store: Store) -> None:
         ("", "session", Decimal("0.5"), TODAY),
         ("feature=a", "", Decimal(25), None),
     )
+
+
+def test_what_was_said_of_days_to_come_does_not_come_back(store: Store) -> None:
+    """A limit for next year, and one more from then on, are taken out of the file before."""
+    limit = "  - {{scope: {{feature: a}}, window: day, cap: {cap}{since}}}\n"
+    new_year = dt.date(2027, 1, 1)
+    load(store, catalogue("limits:\n" + limit.format(cap=25, since="")), today=dt.date(2026, 6, 1), actor="a")
+    load(store, catalogue("limits:\n" + limit.format(cap=50, since=", from: 2027-01-01")), today=TODAY, actor="a")
+    sql = "SELECT cap, effective_from, effective_to FROM limits ORDER BY effective_from"
+    assert store.query(sql).rows == (
+        (Decimal(25), dt.date(2026, 6, 1), new_year),
+        (Decimal(50), new_year, None),
+    )
+    assert load(store, catalogue("limits: []\n"), today=TODAY, actor="a") == {"limits": 2}
+    assert store.query(sql).rows == ((Decimal(25), dt.date(2026, 6, 1), TODAY),)
+    assert load(store, catalogue("limits: []\n"), today=TODAY, actor="a") == {"limits": 0}
+    # The other way: it is back in the file, without a day.
+    again = catalogue("limits:\n" + limit.format(cap=25, since=""))
+    assert load(store, again, today=TODAY, actor="a") == {"limits": 2}
+    assert {row[0] for row in store.query(sql)} == {Decimal(25)}
+    assert load(store, again, today=new_year, actor="a") == {"limits": 0}
+
+
+def test_an_entry_that_changes_and_keeps_its_day_does_not_rewrite_the_past(store: Store) -> None:
+    """Whoever edits the team seldom thinks of the day beside it: last quarter would move to the new team."""
+    entry = "features:\n  search: {{team: {team}{since}}}\n"
+    first = entry.format(team="growth", since=", from: 2026-03-01")
+    load(store, catalogue(first), today=dt.date(2026, 3, 1), actor="a")
+    with pytest.raises(ConfigError, match="features search says something else than when it was loaded"):
+        load(store, catalogue(first.replace("growth", "core")), today=TODAY, actor="a")
+    sql = "SELECT team, effective_from FROM features ORDER BY effective_from"
+    assert store.query(sql).rows == (("growth", dt.date(2026, 3, 1)),)
+    load(store, catalogue(entry.format(team="core", since=", from: 2026-11-01")), today=TODAY, actor="a")
+    assert store.query(sql).rows == (("growth", dt.date(2026, 3, 1)), ("core", dt.date(2026, 11, 1)))
+    # To correct the past is asked for by its day, and then holds of all days since.
+    corrected = catalogue(entry.format(team="search", since=""))
+    assert load(store, corrected, today=dt.date(2026, 3, 1), actor="a") == {"features": 2}
+    assert {team for team, _ in store.query(sql)} == {"search"}
 
 
 def test_a_section_that_the_file_does_not_have_stays_as_it_is(store: Store) -> None:

@@ -250,6 +250,18 @@ def test_a_shard_that_is_gone_keeps_a_batch_waiting_and_its_repetition_counts_on
     assert said_by(pair.second) == truth_of(calls)
 
 
+def test_what_was_decided_while_a_shard_was_gone_is_told_to_it_by_the_next_run(pair: Pair) -> None:
+    said = catalogue("features:\n  search: {owner: ann, team: growth}\n")
+    pair.servers[1].kill()
+    try:
+        with pytest.raises(StoreUnreachableError):
+            load(pair.first, said, today=dt.date(2026, 11, 1), actor="ann")
+    finally:
+        pair.servers[1].start()
+    assert load(pair.first, said, today=dt.date(2026, 11, 1), actor="ann") == {"features": 1}
+    assert pair.counts("features") == [1, 1]
+
+
 def test_reports_count_over_both_shards(pair: Pair) -> None:
     calls = many_calls(200, seed=75)
     pair.first.write(calls)

@@ -71,7 +71,7 @@ class TestReadingADSN:
         assert "secret" not in repr(target)
 
     def test_a_retention_of_nothing_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match="at least 1"):
+        with pytest.raises(ConfigError, match="at least 2"):
             connect(f"chdb://{tmp_path}", retention_days=0)
 
 

@@ -79,7 +79,7 @@ def test_the_difference_is_posted_beside_the_calls_which_stay_as_they_were(store
         (
             span,
             MIDNIGHT_NS + 1,
-            f"reprice:{version}#0",
+            "reprice#0",
             "the provider told us late",
             0,
             1_000_000_000 * PICO,
@@ -169,6 +169,55 @@ def test_two_that_reprice_at_once_post_it_once(store: Store) -> None:
     reprice(store, WINDOW, NEW)
     store._engine.command("OPTIMIZE TABLE llm_calls_log FINAL")
     assert total(store) == 19 * Decimal("0.003")
+
+
+def test_of_two_that_reprice_at_once_by_other_rates_one_counts(store: Store) -> None:
+    """2 USD a million became 3 for the one and 4 for the other: it is one of them, and not 5."""
+    store.write([call(1, "m")])
+    real = store.correct
+    dearer = Pricer(table_of(model("a", "m", card({"input": "4"}))))
+
+    class Overtaken(type(store)):  # type: ignore[misc]
+        def correct(self, corrections: Any) -> int:
+            self.correct = real
+            assert reprice(self, WINDOW, dearer).posted == 1
+            return real(corrections)
+
+    store.__class__ = Overtaken
+    reprice(store, WINDOW, NEW)
+    assert total(store) == Decimal("0.004")
+    reprice(store, WINDOW, NEW)
+    assert total(store) == Decimal("0.003")
+
+
+def test_a_busy_hour_is_priced_in_pieces(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the calls of an hour."""
+    monkeypatch.setattr("otel_llmcost.ledger.reprice.SLICE_CALLS", 2)
+    minute_ns = HOUR_NS // 60
+    at = [0, 9, 10, 20, 30, 39, 40, 50, 59, 75, 130]
+    store.write([call(number, "m", at_ns=MIDNIGHT_NS + minute * minute_ns) for number, minute in enumerate(at, 1)])
+    looked_at: list[int] = []
+    done = reprice(store, WINDOW, NEW, on_progress=looked_at.append)
+    # Nine calls in the first hour are five pieces of twelve minutes, of which the last goes with the next hour.
+    assert (looked_at, done.posted) == ([3, 4, 5, 7, 10, 11], 11)
+    assert total(store) == 11 * Decimal("0.003")
+
+
+def test_calls_of_days_that_are_no_longer_summed_up_stay_as_they_are(store: Store) -> None:
+    """The engine removes them soon; a correction would stand in no rollup and no books."""
+    if not store.is_embedded:
+        store._engine.command("SYSTEM STOP TTL MERGES llm_calls_log")
+    long_ago_ns = MIDNIGHT_NS - 40 * 24 * HOUR_NS
+    old = replace(call(2, "m", at_ns=long_ago_ns).call, attribution=Attribution(environment="ci"))
+    store.write([call(1, "m", at_ns=long_ago_ns), PricedCall(call=old, pricing=OLD.price(old), received_at_ns=NOW_NS)])
+    store.derive()
+    days = {"environment": ["ci"], "days": [30], "is_set": [True]}
+    store._engine.insert("retention_log", days, {})  # as `retain` does before the engine is told
+    done = reprice(store, Window(since_ns=long_ago_ns - HOUR_NS, until_ns=NOW_NS), NEW)
+    assert (done.posted, done.too_old) == (1, 1)
+    store.derive()
+    sums = {table: total(store, table) for table in ("llm_calls", "spend_hourly", "spend_daily")}
+    assert set(sums.values()) == {Decimal("0.005")}
 
 
 class _CutShortError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,10 +107,21 @@ def test_one_time_for_all_drops_whole_months(store: Store) -> None:
     assert "ttl_only_drop_parts = 1" in str(made)
 
 
+def test_a_day_of_which_hours_have_gone_takes_no_late_call(store: Store) -> None:
+    """Its hours might be derived still, the day is not: they would never agree again."""
+    since_ns = -(-(time.time_ns() - 30 * DAY_NS) // DAY_NS) * DAY_NS
+    store.retain({"": 30})
+    late = a_call(1, started_at_ns=since_ns + DAY_NS)  # the day after, in case it is midnight
+    assert store.write([a_call(2, started_at_ns=since_ns - 1), late]) == 1
+    assert store.refused == {"beyond_retention": 1}
+    store.derive()
+    assert sums(store, "spend_hourly") == sums(store, "spend_daily") == {"": (1, 18 * 10**9 * PICO)}
+
+
 def test_the_days_are_read_from_the_file() -> None:
     text = "retention:\n  days: 300\n  environments: {staging: 30, ci: 7}\n"
     said = parse_config(text.encode(), Path("llmcost.yaml")).catalogue
     assert said is not None
     assert said.retention == (("", 300), ("staging", 30), ("ci", 7))
-    with pytest.raises(ConfigFileError, match="number of days from 1 to 36500"):
-        parse_config(b"retention: {days: 0}\n", Path("llmcost.yaml"))
+    with pytest.raises(ConfigFileError, match="number of days from 2 to 36500"):
+        parse_config(b"retention: {days: 1}\n", Path("llmcost.yaml"))

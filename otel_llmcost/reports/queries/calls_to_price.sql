@@ -1,4 +1,6 @@
--- Everything that decides what the calls of a window cost, and what they cost now, corrections included.
+-- Everything that decides what the calls of a window cost, and what they cost now, corrections included. What was derived
+-- of a call stands where calls of its day and environment have begun to go.
+WITH (SELECT mapFromArrays(groupArray(toString(k.environment)), groupArray(k.since)) FROM kept_since AS k) AS since_of
 SELECT
     toUnixTimestamp64Nano(c.started_at) AS started_at_ns,
     c.trace_id AS trace_id,
@@ -44,6 +46,7 @@ SELECT
     c.request AS request,
     c.billed_counts AS billed_counts,
     c.reported_cost AS reported_cost,
+    toDateTime(toDate(c.started_at), 'UTC') < if(mapContains(since_of, toString(c.environment)), since_of[toString(c.environment)], since_of['']) AS stands,
     a.corrections AS corrections,
     if(c.list_cost IS NULL, 0, greatest(a.newly_priced, 0)) AS priced_twice,
     if(c.list_cost IS NULL AND a.newly_priced <= 0, NULL, ifNull(c.list_cost, 0) + ifNull(a.list_cost, 0)) AS list_cost,
