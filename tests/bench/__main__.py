@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PARTS: Final[dict[str, Callable[[argparse.Namespace], Any]]] = {
     "calls": lambda asked: calls.measure(calls.OPENAI, asked.rounds),
+    "floor": lambda asked: calls.measure(calls.FLOOR, asked.rounds),
     "anthropic": lambda asked: calls.measure(calls.ANTHROPIC, asked.rounds),
     "bedrock": lambda asked: calls.measure(calls.BEDROCK, asked.rounds),
     "faults": lambda asked: faults.measure(asked.rounds),

@@ -8,7 +8,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.bench.driver import Driven
-from tests.bench.subjects import BARE, INPUT_TOKENS, OURS, rivals_of
+from tests.bench.subjects import BARE, BY_HAND, INPUT_TOKENS, OURS, rivals_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +24,14 @@ class Contest:
 
     Attributes:
         sdk: Its package.
+        others: Whom we are measured beside.
         jobs: What every worker does in each round; the first one is tried before.
         chunks: What each further chunk costs: the names of a short and a long stream.
         reported: What is reported.
     """
 
     sdk: str
+    others: Sequence[str]
     jobs: Mapping[str, Mapping[str, Any]]
     chunks: Mapping[str, tuple[str, str]]
     reported: Sequence[str]
@@ -50,12 +52,21 @@ _CHUNKS: Final = {
 }
 OPENAI: Final = Contest(
     sdk="openai",
+    others=rivals_of("openai"),
     jobs=_JOBS,
     chunks=_CHUNKS,
     reported=("chat", "chat in a feature", "async chat", "short stream", *_CHUNKS),
 )
+FLOOR: Final = Contest(
+    sdk="openai",
+    others=(BY_HAND,),
+    jobs={"chat": _JOBS["chat"]},
+    chunks={},
+    reported=("chat",),
+)
 ANTHROPIC: Final = Contest(
     sdk="anthropic",
+    others=rivals_of("anthropic"),
     jobs={
         "message": {"job": "message", "calls": CALLS},
         "async message": {"job": "message_async", "calls": CALLS},
@@ -67,6 +78,7 @@ ANTHROPIC: Final = Contest(
 )
 BEDROCK: Final = Contest(
     sdk="boto3",
+    others=rivals_of("boto3"),
     jobs={
         "converse": {"job": "converse", "calls": CALLS},
         "short stream": {"job": "converse_stream", "calls": 5 * STREAMS, "chunks": FEW},
@@ -87,12 +99,11 @@ def measure(contest: Contest, rounds: int) -> dict[str, Any]:
         contest: Who does what.
         rounds: How often every worker does every job; one more, at first, warms up.
     """
-    rivals = rivals_of(contest.sdk)
-    subjects = (*BARE, OURS, *rivals)
+    subjects = (*BARE, OURS, *contest.others)
     reported = contest.reported
     with ExitStack() as stack:
         workers = {subject: stack.enter_context(Driven(subject, first=contest.sdk)) for subject in subjects}
-        for subject in (OURS, *rivals):
+        for subject in (OURS, *contest.others):
             _check(workers[subject], next(iter(contest.jobs.values()))["job"])
         taken = [_round(contest, workers, number) for number in range(rounds + 1)][1:]
         about = {subject: worker.do("about") for subject, worker in workers.items()}

@@ -22,6 +22,12 @@ _TOLD_BY_THEMSELVES: Final[Mapping[str, Callable[[dict[str, Any]], Iterable[str]
 }
 
 
+_CALLS: Final = {
+    "calls": "openai",
+    "floor": "openai, beside OpenTelemetry alone",
+    "anthropic": "anthropic",
+    "bedrock": "Bedrock by boto3",
+}
 _CALL_GOALS: Final = {
     "calls": (("chat", "chat in a feature"), ("chunk", "chunk, usage not asked")),
     "anthropic": (("message",), ("chunk of a message",)),
@@ -32,12 +38,9 @@ _CALL_GOALS: Final = {
 
 def tables(found: Mapping[str, Any]) -> Iterator[str]:
     """Return the lines to print."""
-    if calls := found.get("calls"):
-        yield from _call_table("openai", calls)
-    if anthropic := found.get("anthropic"):
-        yield from _call_table("anthropic", anthropic)
-    if bedrock := found.get("bedrock"):
-        yield from _call_table("Bedrock by boto3", bedrock)
+    for part, name in _CALLS.items():
+        if calls := found.get(part):
+            yield from _call_table(name, calls)
     if startup := found.get("startup"):
         yield "\nOn top of what is loaded anyway, median of fresh processes\n"
         yield from _table([["", OURS, *rivals_of("openai")], *_startup_rows(startup)])
@@ -109,7 +112,7 @@ def _remarks(calls: Mapping[str, Any], rivals: Sequence[str]) -> Iterator[str]:
     subjects = calls["subjects"]
     ours = subjects[OURS]
     yield f"\nPython {ours['python']}, " + ", ".join(f"{n} {v}" for n, v in sorted(ours["versions"].items()))
-    for rival in rivals:
+    for rival in filter(RIVALS.__contains__, rivals):
         _, package, version, _ = RIVALS[rival]
         said = subjects[rival]
         other = {n: v for n, v in said["versions"].items() if ours["versions"].get(n) != v}

@@ -11,6 +11,9 @@ OURS: Final = "otel-llmcost"
 BARE: Final = ("bare", "bare again")
 """Without instrumentation, twice: what the two differ by is what the method cannot see."""
 
+BY_HAND: Final = "by hand"
+"""OpenTelemetry alone: a span that tells what ours does, and our metrics, written around the call."""
+
 
 class Rival(NamedTuple):
     """Whom we are measured beside.
@@ -48,6 +51,14 @@ def _ours(provider: Any) -> None:
     import otel_llmcost
 
     otel_llmcost.instrument(provider)
+
+
+def _by_hand(provider: Any) -> None:
+    from openai.resources.chat.completions import Completions
+
+    from tests.bench.by_hand import traced
+
+    Completions.create = traced(Completions.create, provider)
 
 
 def _genai_openai(provider: Any) -> None:
@@ -128,6 +139,7 @@ RIVALS: Final = {
 SET_UP: Final[dict[str, Callable[[Any], None]]] = {
     OURS: _ours,
     **dict.fromkeys(BARE, _bare),
+    BY_HAND: _by_hand,
     **{name: rival.set_up for name, rival in RIVALS.items()},
 }
 
