@@ -64,8 +64,9 @@ def show(
 ) -> None:
     """Show every price of a model: its history drawn, then its cards by tier, place and length of the prompt."""
     from otel_llmcost.cli.rates_view import history, model_json
+    from otel_llmcost.cli.when import at_ns_of
 
-    pricer, at_ns = _pricer(data_dir), _moment(at) if at else None
+    pricer, at_ns = _pricer(data_dir), at_ns_of(at) if at else None
     found = _found(pricer, model, provider)
     cards = {id(each): [card for card in each.all_cards() if at_ns is None or card.in_effect(at_ns)] for each in found}
     if form is Format.JSON:
@@ -180,16 +181,6 @@ def _table(name: str, place: Any) -> "RateTable":
     from otel_llmcost.pricing import load_rate_table
 
     return load_rate_table(path_of(name, place))
-
-
-def _moment(text: str) -> int:
-    from otel_llmcost.pricing.compiled import unix_ns
-
-    try:
-        return unix_ns(text)
-    except ValueError as error:
-        msg = f"--at cannot be {text!r}; write a date such as 2026-11-01 or an ISO 8601 time"
-        raise ConfigError(msg) from error
 
 
 def _card_rows(card: "RateCard") -> "Iterator[tuple[str, ...]]":

@@ -68,6 +68,21 @@ def duration_ns(text: str) -> int | None:
     return sum(int(count) * _UNITS_NS[unit] for count, unit in _PART.findall(text))
 
 
+def at_ns_of(text: str) -> int:
+    """Return the moment that `--at` names, in Unix nanoseconds; without an offset it is UTC.
+
+    Raises:
+        ConfigError: It is no moment.
+    """
+    from otel_llmcost.pricing.compiled import unix_ns
+
+    try:
+        return unix_ns(text)
+    except ValueError as error:
+        msg = f"--at cannot be {text!r}; write a date such as 2026-11-01 or an ISO 8601 time"
+        raise ConfigError(msg) from error
+
+
 def shown(unix_ns: int, timezone: str, form: str = "%Y-%m-%d %H:%M") -> str:
     """Return a moment as it reads on a clock in a zone."""
     return (_EPOCH + timedelta(microseconds=unix_ns // 1000)).astimezone(zone_of(timezone)).strftime(form)

@@ -21,6 +21,7 @@ from otel_llmcost.attribution import Attempt, concealed, current, current_reques
 from otel_llmcost.call import LLMCall, span_name, to_attributes
 from otel_llmcost.instrument._callsite import call_site
 from otel_llmcost.instrument._official import quieting
+from otel_llmcost.providers.reading import note
 from otel_llmcost.telemetry.log import logger, warn
 from otel_llmcost.telemetry.origin import running_task
 from otel_llmcost.usage import UsageQuality
@@ -252,7 +253,8 @@ class OpenCall:
         record = self.record
         self.mark_end()
         if self._reading is not None:
-            apply(self._reading, record)
+            doubted(record.provider, self._reading.fault)
+            note(record, self._reading)
         if self._retelling is not None and not self._retelling.is_over:
             self._retelling.answers.append(record.response_id)
         if self._request is not None and record.error_type:
@@ -335,22 +337,10 @@ def _identity(span: Span, parent: trace.SpanContext) -> tuple[str, str]:
     return trace_id, secrets.token_hex(8)
 
 
-def apply(reading: Reading, record: LLMCall) -> None:
-    """Write on a record what an answer tells."""
-    if reading.fault:
-        warn("the usage of an answer of %s cannot be believed: %s", record.provider, reading.fault)
-    record.usage, record.billed = reading.usage, reading.billed
-    record.reported_cost = reading.reported_cost
-    record.response_model = reading.model or record.response_model
-    record.response_id = reading.response_id
-    record.service_tier = reading.service_tier
-    record.speed = reading.speed
-    record.region = reading.region or record.region
-    record.finish_reason = reading.finish_reason
-    record.tool_call_count = reading.tool_call_count
-    record.error_type = record.error_type or reading.error_type
-    if reading.is_partial:
-        record.usage_quality = UsageQuality.PARTIAL
+def doubted(provider: str, fault: str) -> None:
+    """Say what is wrong with the usage of an answer, if anything is."""
+    if fault:
+        warn("the usage of an answer of %s cannot be believed: %s", provider, fault)
 
 
 def note_fault(where: str, error: Exception) -> None:

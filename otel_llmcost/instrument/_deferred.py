@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context
 
-from otel_llmcost.call import LLMCall, ids_of_answer, to_attributes
-from otel_llmcost.instrument._call import admitted, apply, attribution_of
+from otel_llmcost.call import LLMCall, to_attributes
+from otel_llmcost.instrument._call import admitted, attribution_of, doubted
 from otel_llmcost.instrument._callsite import call_site
 from otel_llmcost.instrument._lines import LineReader, WholeReader
 from otel_llmcost.instrument._watch import watch
+from otel_llmcost.providers import deferred
 from otel_llmcost.providers.reading import Reading, section, word
 from otel_llmcost.providers.registry import read_answer
 from otel_llmcost.telemetry import runtime
-from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,19 +33,10 @@ if TYPE_CHECKING:
 MAX_REMEMBERED: Final = 10_000
 """So many background responses may wait for their usage; of so many calls is known that they were told."""
 
-_RESULTS: Final = re.compile(r"/files/[^/]+/content$|/messages/batches/(?P<batch>[^/]+)/results$")
+_RESULTS: Final = re.compile(r"/files/(?P<file>[^/]+)/content$|/messages/batches/(?P<batch>[^/]+)/results$")
 _BATCH: Final = re.compile(r"/messages/batches/(?P<batch>[^/]+)$")
 _RESPONSE: Final = re.compile(r"/responses/[^/]+$")
 _FINAL_EVENTS: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
-_OPERATIONS: Final = {"list": "embeddings", "text_completion": "text_completion"}
-"""What a kind of answer is called, where it is no chat."""
-
-_TIME_IN_ID: Final = re.compile(r"[a-z_]+_([0-9a-f]{8})[0-9a-f]{16,}")
-_EARLIEST_S: Final = 1_672_531_200
-"""Ids of answers may begin with the second in which they were made, OpenAI's newer ones for instance.
-One before 2023 is none."""
-
-_NS: Final = 1_000_000_000
 
 
 class Deferred:
@@ -66,7 +57,7 @@ class Deferred:
     def asked(self, record: LLMCall, reading: Reading) -> None:
         """Take the record of a background response: told if it has ended by now, kept until it has if not."""
         if reading.finish_reason:
-            self._tell(record, reading, _start_of(reading, {}))
+            self._tell(record, reading, {})
         elif record.response_id not in self._told:
             if len(self._waiting) >= MAX_REMEMBERED:  # nobody came for the oldest: it is told without a usage
                 oldest = self._waiting.pop(next(iter(self._waiting)))
@@ -84,7 +75,8 @@ class Deferred:
             is_events = "event-stream" in response.headers.get("content-type", "")
             reader = LineReader(take, marks=_FINAL_EVENTS) if is_events else WholeReader(take)
         elif found := _RESULTS.search(path):
-            reader = LineReader(partial(self._line, blank(), found["batch"] or ""), accepts=_is_result)
+            take = partial(self._line, blank(), found["batch"] or found["file"])
+            reader = LineReader(take, accepts=partial(deferred.is_result, place.provider))
         elif found := _BATCH.search(path):
             reader = WholeReader(partial(self._batch, found["batch"]))
         else:
@@ -99,7 +91,7 @@ class Deferred:
 
     def _batch(self, batch: str, body: Mapping[str, Any]) -> None:
         """Remember when a batch began: Anthropic's results do not say."""
-        if created_at_ns := unix_ns(word(body, "created_at")):
+        if created_at_ns := deferred.unix_ns(word(body, "created_at")):
             if len(self._batches) >= MAX_REMEMBERED:
                 self._batches.clear()
             self._batches[batch] = created_at_ns
@@ -112,47 +104,32 @@ class Deferred:
         reading = read_answer(blank.provider, body)
         if reading.finish_reason:
             record = self._waiting.pop(reading.response_id, None) or replace(blank, request_model=reading.model)
-            self._tell(record, reading, _start_of(reading, body))
+            self._tell(record, reading, body)
 
     def _line(self, blank: LLMCall, batch: str, line: Mapping[str, Any]) -> None:
         """Tell of one result of a batch."""
-        outer = section(line, "response")
-        body = section(outer, "body") or section(section(line, "result"), "message") or {}
-        reading = read_answer(blank.provider, line)
-        named = reading.response_id or word(line, "id") or f"{batch}/{word(line, 'custom_id')}"
-        reading = replace(reading, response_id=named)
-        record = replace(
-            blank,
-            operation=_OPERATIONS.get(word(body, "object"), "chat"),
-            request_model=reading.model,
-            provider_request_id=word(outer, "request_id"),
-        )
-        self.batched(record, reading, _start_of(reading, body) or self._batches.get(batch, 0))
+        self.batched(blank, deferred.Job(name=batch, created_at_ns=self._batches.get(batch, 0)), line)
 
-    def batched(self, record: LLMCall, reading: Reading, started_at_ns: int) -> None:
-        """Tell of one result of a batch; 0 is a start that nobody knows, which is then taken to be now."""
-        workload = record.attribution.workload or "batch"
-        record = replace(record, is_batch=True, attribution=replace(record.attribution, workload=workload))
-        self._tell(record, reading, started_at_ns)
+    def batched(self, blank: LLMCall, job: deferred.Job, line: Mapping[str, Any], number: int = 0) -> None:
+        """Tell of the result of a batch that stands in a line; a start that nobody knows is taken to be now."""
+        result = deferred.result_in(blank.provider, line, job=job.name, number=number, now_ns=time.time_ns())
+        if result is not None:
+            self._put(deferred.batched(blank, result, job), result.reading)
 
-    def _tell(self, record: LLMCall, reading: Reading, started_at_ns: int) -> None:
-        """Hand on a call under the identity that whoever reads it will derive; each once in this process."""
-        trace_id, span_id = ids_of_answer(record.provider, reading.response_id)
-        if reading.response_id in self._told:
+    def _tell(self, record: LLMCall, reading: Reading, answer: Mapping[str, Any]) -> None:
+        started_at_ns = deferred.started_at(reading, answer, time.time_ns())
+        self._put(deferred.told(record, reading, started_at_ns), reading)
+
+    def _put(self, call: LLMCall, reading: Reading) -> None:
+        """Hand on a call; each once in this process."""
+        if call.response_id in self._told:
             return
-        record = replace(
-            record,
-            trace_id=trace_id,
-            span_id=span_id,
-            parent_span_id="",
-            started_at_ns=started_at_ns or record.started_at_ns or time.time_ns(),
-            usage_quality=UsageQuality.REPORTED if reading.usage is not None else UsageQuality.MISSING,
-        )
-        apply(reading, record)
-        runtime.started().pipeline.put(record, to_attributes(record))
+        call.started_at_ns = call.started_at_ns or time.time_ns()
+        doubted(call.provider, reading.fault)
+        runtime.started().pipeline.put(call, to_attributes(call))
         if len(self._told) >= MAX_REMEMBERED:
             self._told.pop(next(iter(self._told)))
-        self._told[reading.response_id] = True
+        self._told[call.response_id] = True
 
     def blank(self, host: str, provider: str, provider_source: str) -> LLMCall:
         """Return a record of which only the circumstances are known: who reads it pays for it."""
@@ -171,32 +148,3 @@ class Deferred:
             scope_name=self._scope[0],
             scope_version=self._scope[1],
         )
-
-
-def _is_result(line: Mapping[str, Any]) -> bool:
-    """Whether a line is one of a batch's results, and not of another file."""
-    return "custom_id" in line and ("response" in line or "result" in line)
-
-
-def _start_of(reading: Reading, body: Mapping[str, Any]) -> int:
-    """Return when a call began, in Unix nanoseconds, as everybody who reads its answer can tell; 0 if nobody can."""
-    created = reading.created_at or body.get("created")
-    if isinstance(created, int) and created >= _EARLIEST_S:
-        return created * _NS
-    found = _TIME_IN_ID.fullmatch(reading.response_id)
-    return start_in_id(int(found[1], 16)) if found else 0
-
-
-def start_in_id(second: int) -> int:
-    """Return a Unix second that an id seems to hold in nanoseconds, 0 where it cannot be the time of an answer."""
-    return second * _NS if _EARLIEST_S <= second <= time.time() else 0
-
-
-def unix_ns(text: str) -> int:
-    """Return an RFC 3339 time in Unix nanoseconds, 0 where it is none."""
-    from datetime import datetime
-
-    try:
-        return int(datetime.fromisoformat(text).timestamp()) * _NS
-    except ValueError:
-        return 0

@@ -1,14 +1,13 @@
 """The results of Gemini's batches: inline in what is told of a job, or in a file that is downloaded.
 
 `BaseApiClient.request` brings the job, `download_file` the file; a line of it looks like an inline result. Vertex AI
-writes results to Cloud Storage and BigQuery, where other clients read them: those are not seen.
+writes results to Cloud Storage, where other clients read them: `llmcost backfill` bills those.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from otel_llmcost.instrument._call import note_fault
-from otel_llmcost.instrument._deferred import MAX_REMEMBERED, Deferred, start_in_id, unix_ns
+from otel_llmcost.instrument._deferred import MAX_REMEMBERED, Deferred
 from otel_llmcost.instrument._lines import LineReader
 from otel_llmcost.instrument._patch import ModulePatch
-from otel_llmcost.providers.formats import google
+from otel_llmcost.providers.deferred import Job, is_result, unix_ns
 from otel_llmcost.providers.hosts import provider_at
 from otel_llmcost.providers.reading import objects, section, word
-from otel_llmcost.providers.registry import read_answer
 from otel_llmcost.telemetry import runtime
 
 if TYPE_CHECKING:
@@ -33,21 +31,8 @@ if TYPE_CHECKING:
 _INLINE: Final = ("inlinedResponses", "inlinedEmbedContentResponses")
 """Under which names of a job's output its results stand, twice nested."""
 
+_PROVIDER: Final = "gcp.gemini"
 _PIECE_BYTES: Final = 1024 * 1024
-
-
-class _Job:
-    """What a job says of all its results.
-
-    Args:
-        name: The job, or the file of its results.
-        told: The job's metadata; empty where only the file has been seen.
-    """
-
-    def __init__(self, name: str, told: Mapping[str, Any]) -> None:
-        self.name = name
-        self.model = word(told, "model").removeprefix("models/")
-        self.created_at_ns = unix_ns(word(told, "createTime"))
 
 
 class BatchPatch(ModulePatch):
@@ -56,7 +41,7 @@ class BatchPatch(ModulePatch):
     def __init__(self) -> None:
         super().__init__("google_genai", "google.genai._api_client")
         self.deferred = Deferred(self.scope)
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
 
     def wrap(self, module: Any) -> None:
         """Replace what fetches jobs and downloads files, as far as a release has it."""
@@ -108,11 +93,11 @@ class BatchPatch(ModulePatch):
     def _job(self, client: Any, operation: Mapping[str, Any]) -> None:
         told = section(operation, "metadata") or {}
         output = section(told, "output") or section(operation, "response")
-        job = _Job(word(operation, "name"), told)
+        job = _job_of(word(operation, "name"), told)
         if file := word(output, "responsesFile"):
             if len(self._jobs) >= MAX_REMEMBERED:
                 self._jobs.clear()
-            self._jobs[file] = _Job(file, told)
+            self._jobs[file] = _job_of(file, told)
         results = [each for name in _INLINE for each in objects(section(output, name), "inlinedResponses")]
         if results:
             take = self._taker(client, job)
@@ -145,41 +130,31 @@ class BatchPatch(ModulePatch):
             if not self.is_on:
                 return None
             file = path.partition(":")[0]
-            take = self._taker(client, self._jobs.get(file) or _Job(file, {}))
-            return LineReader(take, accepts=_is_result)
+            take = self._taker(client, self._jobs.get(file) or Job(name=file))
+            return LineReader(take, accepts=partial(is_result, _PROVIDER))
         except Exception as error:  # noqa: BLE001 - the application's download goes on
             note_fault("reading a file of google_genai", error)
             return None
 
     # --- results ---
 
-    def _taker(self, client: Any, job: _Job) -> partial[None]:
+    def _taker(self, client: Any, job: Job) -> partial[None]:
         """Return what tells of one result of a job after the other."""
         options = client._http_options  # noqa: SLF001 - there is no other way to the address
         address = urlsplit(str(options["base_url"] if isinstance(options, dict) else options.base_url))
         host = address.hostname or ""
         at_host = provider_at(host, address.port)
-        blank = self.deferred.blank(host, at_host or "gcp.gemini", "host" if at_host else "sdk")
+        blank = self.deferred.blank(host, at_host or _PROVIDER, "host" if at_host else "sdk")
         return partial(self._result, blank, job, count())
 
-    def _result(self, blank: LLMCall, job: _Job, numbers: Iterator[int], result: Mapping[str, Any]) -> None:
-        """Tell of one result: its id says when it was made, and where it has none, the job says when it began."""
-        number, response = next(numbers), section(result, "response") or {}
-        reading = read_answer(blank.provider, result)
-        started_at_ns = start_in_id(google.second_in(reading.response_id)) or job.created_at_ns
-        is_embedding = "embedding" in response
-        record = replace(
-            blank,
-            operation="embeddings" if is_embedding else "generate_content",
-            request_model=job.model or reading.model,
-        )
-        named = reading.response_id or f"{job.name}/{word(result, 'key') or number}"
-        self.deferred.batched(record, replace(reading, response_id=named), started_at_ns)
+    def _result(self, blank: LLMCall, job: Job, numbers: Iterator[int], result: Mapping[str, Any]) -> None:
+        self.deferred.batched(blank, job, result, next(numbers))
 
 
-def _is_result(line: Mapping[str, Any]) -> bool:
-    """Whether a line is a result of a batch, and not of another file."""
-    return isinstance(line.get("response"), dict) or isinstance(line.get("error"), dict)
+def _job_of(name: str, told: Mapping[str, Any]) -> Job:
+    """Return what a job's metadata say of all its results, which are known by the job's name or by their file's."""
+    model = word(told, "model").removeprefix("models/")
+    return Job(name=name, model=model, created_at_ns=unix_ns(word(told, "createTime")))
 
 
 class _Watched:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.money import PICO_PER_USD, ROW_LIMIT, PicoUSD
+from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from otel_llmcost.call import LLMCall
     from otel_llmcost.usage import Usage
 
 MAX_COUNT: Final = 10**12
@@ -90,6 +92,22 @@ class Surface:
     essence: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     tail: bool = field(default=False)
     complete: Callable[[Reading, Mapping[str, str]], Reading] | None = None
+
+
+def note(record: LLMCall, reading: Reading) -> None:
+    """Write on a record what an answer tells."""
+    record.usage, record.billed = reading.usage, reading.billed
+    record.reported_cost = reading.reported_cost
+    record.response_model = reading.model or record.response_model
+    record.response_id = reading.response_id
+    record.service_tier = reading.service_tier
+    record.speed = reading.speed
+    record.region = reading.region or record.region
+    record.finish_reason = reading.finish_reason
+    record.tool_call_count = reading.tool_call_count
+    record.error_type = record.error_type or reading.error_type
+    if reading.is_partial:
+        record.usage_quality = UsageQuality.PARTIAL
 
 
 def count(of: Mapping[str, Any] | None, *keys: str) -> int:

@@ -355,7 +355,7 @@ def test_what_is_remembered_of_told_calls_is_bounded(
         deferred._tell(
             LLMCall(trace_id="", span_id="", started_at_ns=1, provider="openai", scope_name="otel_llmcost.openai"),
             Reading(response_id=f"resp_{number}", finish_reason="completed"),
-            0,
+            {},
         )
     assert len(deferred._told) == 3
     assert len(telemetry.calls()) == 20

@@ -1,4 +1,4 @@
-"""Filling the ledger from what people have already: traces in ClickHouse or a file, spend logs of other products.
+"""Filling the ledger from what people have already: traces, spend logs of other products, results of batches.
 
 A call is its key, and the key of a call that is read from elsewhere is made of what that place calls it. So a backfill
 that runs twice, or again after it was cut short, writes every call once; where it had got to is kept beside the spool
@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from otel_llmcost.attribution import NOBODY
 from otel_llmcost.ledger.rates import tell
 from otel_llmcost.store import PricedCall
 
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from otel_llmcost.attribution import Attribution
     from otel_llmcost.call import LLMCall
     from otel_llmcost.pricing import Pricer
     from otel_llmcost.store import Store
 
 BATCH_CALLS: Final = 10_000
+
+UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What a row or line that is not as it should be may raise where it is read."""
 
 
 @dataclass(slots=True)
@@ -94,6 +99,7 @@ def backfill(
     pricer: Pricer,
     progress: Progress,
     *,
+    payer: Attribution = NOBODY,
     on_progress: Callable[[int], None] = lambda _calls: None,
 ) -> Filled:
     """Write all calls of a source. Rollups are not derived.
@@ -103,11 +109,14 @@ def backfill(
         parts: Yields the source from a position on.
         pricer: The rates, each in force when the call was made.
         progress: Where the source is read on after a run that was cut short.
+        payer: Who pays where the source does not say.
         on_progress: Told how many calls this run has written.
     """
     filled = Filled()
     tell(store, pricer)
     for part in parts(progress.load()):
+        for call in part.calls:
+            _charge(call, payer)
         now_ns = time.time_ns()
         priced = [
             PricedCall(call=call, pricing=pricing, received_at_ns=now_ns)
@@ -121,6 +130,17 @@ def backfill(
         on_progress(filled.calls)
     progress.forget()
     return filled
+
+
+def _charge(call: LLMCall, payer: Attribution) -> None:
+    if payer.feature and not call.attribution.feature:
+        call.feature_source = "default"
+    call.attribution = call.attribution.over(payer)
+
+
+def fault_of(place: str, error: Exception) -> str:
+    """Return what is wrong at a place of a source, in one line."""
+    return f"{place}: {' '.join(str(error).split())[:200] or type(error).__name__}"
 
 
 def trace_id_of(name: str) -> str:

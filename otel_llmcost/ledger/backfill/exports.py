@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.call import LLMCall
-from otel_llmcost.ledger.backfill import BATCH_CALLS, Part, span_id_of, trace_id_of
+from otel_llmcost.ledger.backfill import BATCH_CALLS, UNREADABLE, Part, fault_of, span_id_of, trace_id_of
 from otel_llmcost.money import PicoUSD, pico_usd
 from otel_llmcost.pricing.provider import canonical_provider
 from otel_llmcost.usage import Usage, UsageQuality
@@ -48,8 +48,8 @@ def parts_of_export(path: Path, read: Callable[[Mapping[str, Any]], LLMCall | No
             try:
                 if (call := read(row)) is not None:
                     part.calls.append(call)
-            except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as exc:
-                part.faults.append(f"{path}, row {number}: {' '.join(str(exc).split())[:200] or type(exc).__name__}")
+            except UNREADABLE as exc:
+                part.faults.append(fault_of(f"{path}, row {number}", exc))
         done = part.position
         yield part
 

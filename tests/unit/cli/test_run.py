@@ -42,6 +42,10 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
         (["doctor", "--format", "csv"], "doctor writes table or json"),
         (["price", "-", "--rates", "nowhere.jsonl"], "nowhere.jsonl: cannot read the rate table"),
         (["demo", "--days", "-1"], "--days"),
+        (["backfill", "batch", "out.jsonl"], "--provider is missing; say whose batch it is: anthropic, aws.bedrock, "),
+        (["backfill", "batch", "out.jsonl", "--provider", "nobody"], "--provider cannot be 'nobody'; say whose batch"),
+        (["backfill", "batch", "out.jsonl", "--provider", "openai", "--at", "soon"], "--at cannot be 'soon'"),
+        (["backfill", "litellm", "spend.csv", "--model", "m"], "and --at are for batch"),
     ],
 )
 def test_a_wrong_argument_is_one_line_that_names_it(
