@@ -15,6 +15,7 @@ from otel_llmcost import semconv
 from otel_llmcost.dialects import genai
 from otel_llmcost.dialects.reading import from_json, nanoseconds
 from otel_llmcost.providers.registry import read_answer
+from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
@@ -46,6 +47,7 @@ def read(telling: Telling) -> LLMCall | None:
         call,
         usage=reading.usage,
         billed=reading.billed,
+        usage_quality=UsageQuality.PARTIAL if reading.is_partial else call.usage_quality,
         service_tier=reading.service_tier or call.service_tier,
         input_semantics=RAW,
     )

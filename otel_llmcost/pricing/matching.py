@@ -46,6 +46,8 @@ _VERTEX_PATH: Final = re.compile(
     r"(?:/*projects/[^/]+/)?(?:locations/(?P<region>[^/]+)/)?publishers/[^/]+/models/(?P<model>[^/]+)"
 )
 _MODEL_PATH: Final = "models/"
+_PUBLISHER: Final = "google/"
+"""Before Gemini's names in the OpenAI format of Vertex AI."""
 
 GATEWAY_PREFIXES: Final = {
     "openai": "openai",
@@ -144,6 +146,8 @@ def _inner(provider: str, name: str) -> Iterator[Spelling]:
         yield Spelling(VERTEX, found["model"], PATH, found["region"] or "")
     elif name.startswith(_MODEL_PATH):
         yield Spelling(provider, name.removeprefix(_MODEL_PATH), PATH)
+    elif provider == VERTEX and name.startswith(_PUBLISHER):
+        yield Spelling(VERTEX, name.removeprefix(_PUBLISHER), PATH)
     elif provider == BEDROCK:
         yield from _geo(name)
 

@@ -29,5 +29,5 @@ def read_any(body: Mapping[str, Any]) -> Reading:
 
 _ONLY_ANTHROPIC: Final = ("cache_read_input_tokens", "cache_creation_input_tokens", "cache_creation")
 
-SURFACES: Final = openai.surfaces() | {"/v1/messages": anthropic.MESSAGES}
+SURFACES: Final = openai.surfaces()
 """How each path of the API is read, by its ending."""

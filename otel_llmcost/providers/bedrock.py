@@ -177,6 +177,11 @@ def _titan(body: Mapping[str, Any]) -> Usage:
     )
 
 
+def _images(body: Mapping[str, Any]) -> Usage:
+    made = body["images"]
+    return Usage(image=len(made) if isinstance(made, list) else 0)
+
+
 def _counted(body: Mapping[str, Any], read: UsageReader, reason: str) -> Reading:
     """Return what a body tells that holds its counts itself."""
     usage, fault = usage_or_fault(read, body)
@@ -195,6 +200,7 @@ _SHAPES: Final[tuple[tuple[Callable[[Mapping[str, Any]], bool], Callable[[Mappin
     (_has_usage(*anthropic.COUNTS), anthropic.read_message),
     (lambda body: "prompt_token_count" in body, partial(_counted, read=_llama, reason="stop_reason")),
     (lambda body: "inputTextTokenCount" in body, partial(_counted, read=_titan, reason="completionReason")),
+    (lambda body: "images" in body, partial(_counted, read=_images, reason="")),
     (lambda body: "choices" in body, openai.read_chat),
     (lambda body: "usage" in body, read_converse),
 )

@@ -53,22 +53,6 @@ def read_ocr(body: Mapping[str, Any]) -> Reading:
     return Reading(model=word(body, "model"), usage=usage, error_type=error_in(body), fault=fault)
 
 
-def read_chat(body: Mapping[str, Any]) -> Reading:
-    """Return what a completion or a list of embeddings tells: the tier that served stands inside its usage."""
-    return _with_tier(openai.read_chat(body, _ACCENT), section(body, "usage"))
-
-
-def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
-    """Return what the events of a stream tell; the last one that matters has the usage."""
-    told = [usage for event in events if (usage := section(event, "usage"))]
-    return _with_tier(openai.fold_chat(events, _ACCENT), told[-1] if told else None)
-
-
-def _with_tier(reading: Reading, usage: Mapping[str, Any] | None) -> Reading:
-    tier = word(usage, "service_tier")
-    return replace(reading, service_tier=tier) if tier else reading
-
-
 def read_conversation(body: Mapping[str, Any]) -> Reading:
     """Return what an answer of a conversation tells; it names the conversation, not the model."""
     reading = openai.read_chat(body, _ACCENT)
@@ -87,10 +71,14 @@ def read_any(body: Mapping[str, Any]) -> Reading:
     """Return what an answer tells, by its shape."""
     if "usage_info" in body or "pages_processed" in body:
         return read_ocr(body if "usage_info" in body else {"usage_info": body})
-    return _with_tier(openai.read_any(body, _ACCENT), section(body, "usage"))
+    return openai.read_any(body, _ACCENT)
 
 
-_ACCENT: Final = openai.Accent(usage=read_usage)
+def _tier(usage: Mapping[str, Any]) -> str:
+    return word(usage, "service_tier")
+
+
+_ACCENT: Final = openai.Accent(usage=read_usage, tier=_tier)
 _CONVERSATION: Final = Surface(
     operation="chat",
     read=read_conversation,
@@ -99,10 +87,9 @@ _CONVERSATION: Final = Surface(
     last=(b'"type":"conversation.response.done"', b'"type": "conversation.response.done"'),
 )
 _OPENAI: Final = openai.surfaces(_ACCENT)
-_CHAT: Final = replace(_OPENAI["/chat/completions"], read=read_chat, fold=fold_chat)
+_CHAT: Final = _OPENAI["/chat/completions"]
 
 SURFACES: Final = _OPENAI | {
-    "/chat/completions": _CHAT,
     "/agents/completions": _CHAT,
     "/fim/completions": replace(_CHAT, operation=_OPENAI["/completions"].operation),
     "/audio/transcriptions": replace(_CHAT, operation="transcription"),

@@ -1,7 +1,8 @@
 """OpenAI's own API: chat, completions, responses, embeddings; images, audio, realtime events and batches.
 
-Source: OpenAI API reference, objects "Realtime server events" and "Batch output"; checked 2026-11-22 against recorded
-exchanges.
+In chat only models made for it search the web, and they do so for each answer, at a fee that no count tells.
+Source: OpenAI API reference, objects "Realtime server events" and "Batch output"; OpenAI docs, "Web search" and
+"Pricing"; checked 2026-11-22, the first two against recorded exchanges.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from otel_llmcost.providers.formats.media import (
     read_transcription,
 )
 from otel_llmcost.providers.formats.openai import (
-    fold_chat,
     fold_responses,
-    read_chat,
     read_embeddings,
     read_responses,
     read_usage,
@@ -29,7 +28,7 @@ from otel_llmcost.providers.formats.openai import (
 from otel_llmcost.providers.reading import Reading, error_in, section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "MEDIA_SURFACES",
@@ -49,6 +48,23 @@ __all__ = [
     "read_transcription",
     "read_usage",
 ]
+
+
+def read_chat(body: Mapping[str, Any]) -> Reading:
+    """Return what a ChatCompletion, or a Completion of the older API, tells."""
+    return _with_search(openai.read_chat(body))
+
+
+def fold_chat(events: Sequence[Mapping[str, Any]]) -> Reading:
+    """Return what the chunks of a chat completion tell."""
+    return _with_search(openai.fold_chat(events))
+
+
+def _with_search(reading: Reading) -> Reading:
+    """Return a reading with the search that is billed of a model that searches for each answer."""
+    if reading.usage is None or not any(name in reading.model for name in _SEARCHING):
+        return reading
+    return replace(reading, billed=replace(reading.usage, web_search=1))
 
 
 def read_realtime_event(event: Mapping[str, Any]) -> Reading:
@@ -76,8 +92,15 @@ def read_any(body: Mapping[str, Any]) -> Reading:
         return read_transcription(body if "usage" in body else {"usage": body})
     if "usage" not in body and "created" in body and "data" in body and "object" not in body:
         return read_images(body)
-    return openai.read_any(body)
+    return _with_search(openai.read_any(body))
 
 
-SURFACES: Final = openai.surfaces()
+_SEARCHING: Final = ("-search-preview", "-search-api")
+"""What the names of such models have in them."""
+
+_SURFACES: Final = openai.surfaces()
+
+SURFACES: Final = _SURFACES | {
+    "/chat/completions": replace(_SURFACES["/chat/completions"], read=read_chat, fold=fold_chat)
+}
 """How each path of the API is read, by its ending."""

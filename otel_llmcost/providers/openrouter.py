@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.providers.formats import openai
-from otel_llmcost.providers.formats.anthropic import MESSAGES
 from otel_llmcost.providers.reading import cost, section
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def read_cost(usage: Mapping[str, Any]) -> PicoUSD | None:
 
 _ACCENT: Final = openai.Accent(cost=read_cost)
 
-SURFACES: Final = openai.surfaces(_ACCENT) | {"/v1/messages": MESSAGES}
+SURFACES: Final = openai.surfaces(_ACCENT)
 """How each path of the API is read, by its ending."""
 
 read_any: Final = partial(openai.read_any, accent=_ACCENT)

@@ -32,6 +32,7 @@ from otel_llmcost.providers import (
     vertex,
     xai,
 )
+from otel_llmcost.providers.formats.anthropic import MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,9 +90,11 @@ class Route:
 
 
 _SURFACES: Final = {
-    name: {**openai.MEDIA_SURFACES, **module.SURFACES} for name, module in {"": compatible, **PROVIDERS}.items()
+    name: {**openai.MEDIA_SURFACES, "/v1/messages": MESSAGES, **module.SURFACES}
+    for name, module in {"": compatible, **PROVIDERS}.items()
 }
-"""The paths of each provider, and those of images and audio that they all may have in OpenAI's format."""
+"""The paths of each provider, and those that they all may have: images and audio in OpenAI's format, messages in
+Anthropic's."""
 
 _MODEL: Final = re.compile(
     r"/(?:model|deployments)/(?P<model>[^/]+)/"

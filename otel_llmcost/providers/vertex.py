@@ -1,6 +1,7 @@
 """Vertex AI: Google's format for Gemini, each publisher's own under `rawPredict`, and `predict` for the older models.
 
-Claude answers as at Anthropic, Mistral and Llama as at OpenAI. `predict` tells the tokens of an embedding with each
+Claude answers as at Anthropic, Mistral and Llama as at OpenAI, all models of `endpoints/openapi` as Google speaks
+OpenAI's format. `predict` tells the tokens of an embedding with each
 prediction; generated images are counted.
 Source: Vertex AI API reference, methods `generateContent`, `rawPredict` and `predict`; checked 2026-11-22 against
 recorded exchanges of the first.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_llmcost.providers.formats import anthropic, google, interactions, openai
+from otel_llmcost.providers.formats import anthropic, google, google_as_openai, interactions, openai
 from otel_llmcost.providers.reading import Reading, Surface, section
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def read_any(body: Mapping[str, Any]) -> Reading:
     if "predictions" in body:
         return google.read_predictions(body)
     if "choices" in body:
-        return openai.read_chat(body)
+        return openai.read_chat(body, google_as_openai.ACCENT)
     if any(key in (section(body, "usage") or body) for key in anthropic.COUNTS):
         return anthropic.read_any(body)
     return google.read_any(body)
@@ -44,7 +45,7 @@ _RAW: Final = Surface(operation="chat", read=read_raw, fold=fold_raw, marks=(*an
 SURFACES: Final = (
     google.SURFACES
     | interactions.SURFACES
-    | openai.surfaces()
+    | openai.surfaces(google_as_openai.ACCENT)
     | {
         ":rawPredict": _RAW,
         ":streamRawPredict": _RAW,

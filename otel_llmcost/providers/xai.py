@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.money import PicoUSD
-from otel_llmcost.providers.formats import openai
-from otel_llmcost.providers.reading import count
+from otel_llmcost.providers.formats import media, openai
+from otel_llmcost.providers.reading import count, section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_llmcost.providers.reading import Reading
     from otel_llmcost.usage import Usage
 
+_COST: Final = "cost_in_usd_ticks"
 _PICO_PER_TICK: Final = 100
 
 
@@ -43,14 +45,24 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
 def read_cost(usage: Mapping[str, Any]) -> PicoUSD | None:
     """Return what xAI billed for the call; None where it does not say."""
     try:
-        return PicoUSD(count(usage, "cost_in_usd_ticks") * _PICO_PER_TICK) if "cost_in_usd_ticks" in usage else None
+        return PicoUSD(count(usage, _COST) * _PICO_PER_TICK) if _COST in usage else None
     except InvalidUsageError:
         return None
 
 
+def read_images(body: Mapping[str, Any]) -> Reading:
+    """Return what a list of images tells; their usage may name what they cost, and no count."""
+    told = section(body, "usage") or {}
+    if told.keys() == {_COST}:
+        body = {**body, "usage": None}
+    return replace(media.read_images(body), reported_cost=read_cost(told))
+
+
 _ACCENT: Final = openai.Accent(usage=read_usage, cost=read_cost, bills_pages=True)
 
-SURFACES: Final = openai.surfaces(_ACCENT)
+_IMAGES: Final = replace(media.MEDIA_SURFACES["/images/generations"], read=read_images)
+
+SURFACES: Final = openai.surfaces(_ACCENT) | {"/images/generations": _IMAGES, "/images/edits": _IMAGES}
 """How each path of the API is read, by its ending."""
 
 read_any: Final = partial(openai.read_any, accent=_ACCENT)

@@ -75,6 +75,10 @@ def _no_cost(usage: Mapping[str, Any]) -> None:  # noqa: ARG001 - the signature 
     return None
 
 
+def _no_tier(usage: Mapping[str, Any]) -> str:  # noqa: ARG001 - the signature of those that tell one
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accent:
     """What a host does otherwise in a format that is not its own.
@@ -84,6 +88,7 @@ class Accent:
         responses_usage: Reads the usage object of responses.
         cost: Reads what the host says, in a usage object, that the call cost.
         usage_in: Finds the usage object in an answer or an event of a stream.
+        tier: Reads the tier that served, where the host tells it in a usage object.
         bills_pages: Whether a web search that opened or looked through a page is billed as any other.
     """
 
@@ -91,11 +96,16 @@ class Accent:
     responses_usage: UsageReader = read_usage
     cost: Callable[[Mapping[str, Any]], PicoUSD | None] = _no_cost
     usage_in: Callable[[Mapping[str, Any]], object] = _usage_in
+    tier: Callable[[Mapping[str, Any]], str] = _no_tier
     bills_pages: bool = False
 
     def cost_in(self, usage: object) -> PicoUSD | None:
         """Return what the host says that the call cost; None where it does not say."""
         return self.cost(usage) if isinstance(usage, dict) else None
+
+    def tier_in(self, answer: Mapping[str, Any], usage: object) -> str:
+        """Return the tier that served; empty where the host does not say."""
+        return (self.tier(usage) if isinstance(usage, dict) else "") or word(answer, "service_tier")
 
 
 PLAIN: Final = Accent()
@@ -112,7 +122,7 @@ def read_chat(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         response_id=word(body, "id"),
         usage=usage,
         reported_cost=accent.cost_in(told),
-        service_tier=word(body, "service_tier"),
+        service_tier=accent.tier_in(body, told),
         finish_reason=",".join(filter(None, (word(choice, "finish_reason") for choice in choices))),
         tool_call_count=sum(len(objects(section(choice, "message"), "tool_calls")) for choice in choices),
         error_type=error_in(body),
@@ -138,7 +148,7 @@ def fold_chat(events: Sequence[Mapping[str, Any]], accent: Accent = PLAIN) -> Re
         response_id=word(whole, "id"),
         usage=usage,
         reported_cost=accent.cost_in(whole.get("usage")),
-        service_tier=word(whole, "service_tier"),
+        service_tier=accent.tier_in(whole, whole.get("usage")),
         finish_reason=",".join(reasons[index] for index in sorted(reasons)),
         fault=fault,
     )
@@ -171,7 +181,7 @@ def read_responses(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         usage=usage,
         billed=replace(usage, web_search=searches) if usage and usage.web_search != searches else None,
         reported_cost=accent.cost_in(told),
-        service_tier=word(body, "service_tier"),
+        service_tier=accent.tier_in(body, told),
         finish_reason=word(cut, "reason") if cut else status if status in _FINAL else "",
         tool_call_count=kinds.count("function_call"),
         error_type=error_in(body),
@@ -206,7 +216,7 @@ def read_embeddings(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         response_id=word(body, "id"),
         usage=usage,
         reported_cost=accent.cost_in(told),
-        service_tier=word(body, "service_tier"),
+        service_tier=accent.tier_in(body, told),
         error_type=error_in(body),
         fault=fault,
     )

@@ -81,6 +81,7 @@ CLAUDE = "anthropic.claude-sonnet-4-5-20250929-v1:0"
         ("aws.bedrock", "eu.amazon.nova-pro-v1:0", "aws.bedrock", "eu.amazon.nova-pro-v1:0", "exact"),
         ("aws.bedrock", f"global.{CLAUDE}", "aws.bedrock", f"global.{CLAUDE}", "exact"),
         ("gcp.gemini", "models/gemini-2.5-flash", "gcp.gemini", "gemini-2.5-flash", "path"),
+        ("gcp.vertex_ai", "google/gemini-2.5-flash", "gcp.vertex_ai", "gemini-2.5-flash", "path"),
         (
             "gcp.gemini",
             "projects/p/locations/global/publishers/google/models/gemini-2.5-flash",

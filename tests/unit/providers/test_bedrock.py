@@ -142,3 +142,8 @@ def test_each_model_streams_in_its_own_shape(events: list[dict[str, object]], ex
     usage = fold_invoke(events).usage
     assert usage is not None
     assert (usage.input_tokens, usage.output_tokens) == expected
+
+
+def test_images_of_invoke_are_counted() -> None:
+    reading = read_invoke({"images": ["iVBOR…", "iVBOR…"], "error": None})
+    assert (reading.usage, reading.fault) == (Usage(image=2), "")

@@ -13,6 +13,13 @@ def test_cached_tokens_may_stand_on_the_usage_itself() -> None:
     assert compatible.read_usage(usage) == Usage(input_tokens=46, cache_read_tokens=32, output_tokens=45)
 
 
+def test_a_stream_may_end_with_a_choice_that_has_the_usage() -> None:
+    fold = compatible.SURFACES["/chat/completions"].fold
+    assert fold is not None
+    choice = {"index": 0, "finish_reason": "stop", "usage": {"prompt_tokens": 19, "completion_tokens": 13}}
+    assert fold([{"id": "c", "choices": [choice]}]).usage == Usage(input_tokens=19, output_tokens=13)
+
+
 def test_groq_ends_a_stream_with_the_usage_under_its_own_name() -> None:
     fold = groq.SURFACES["/chat/completions"].fold
     assert fold is not None
@@ -67,6 +74,13 @@ def test_a_tick_is_a_hundred_pico() -> None:
     assert xai.read_any({"usage": usage}).reported_cost == 3_775_600_000  # 0.0037756 USD
     assert xai.read_any({"usage": usage | {"cost_in_usd_ticks": -1}}).reported_cost is None
     assert xai.read_any({"usage": {"prompt_tokens": 1}}).reported_cost is None
+
+
+def test_images_of_xai_tell_their_cost_and_no_tokens() -> None:
+    read = xai.SURFACES["/images/generations"].read
+    reading = read({"data": [{"url": "…"}, {"url": "…"}], "usage": {"cost_in_usd_ticks": 400_000_000}})
+    assert (reading.usage, reading.reported_cost) == (Usage(image=2), 40_000_000_000)  # 0.04 USD
+    assert reading.fault == ""
 
 
 def test_pages_that_a_search_of_xai_opened_are_billed_as_searches() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otel_llmcost.providers.mistral import fold_chat, fold_conversation, read_any, read_chat, read_usage
+from otel_llmcost.providers.mistral import SURFACES, fold_conversation, read_any, read_usage
 from otel_llmcost.providers.registry import route_of
 from otel_llmcost.usage import Usage
 
@@ -48,10 +48,12 @@ def test_the_tier_that_served_stands_inside_the_usage() -> None:
         "model": "mistral-large-latest",
         "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
     }
-    assert read_chat({"id": "c", "choices": [], "usage": usage}).service_tier == "priority"
-    assert fold_chat([chunk, chunk | {"usage": usage}]).service_tier == "priority"
+    chat = SURFACES["/chat/completions"]
+    assert chat.fold is not None
+    assert chat.read({"id": "c", "choices": [], "usage": usage}).service_tier == "priority"
+    assert chat.fold([chunk, chunk | {"usage": usage}]).service_tier == "priority"
     assert read_any({"id": "c", "choices": [], "usage": usage}).service_tier == "priority"
-    assert read_chat({"id": "c", "choices": [], "usage": usage | {"service_tier": None}}).service_tier == ""
+    assert chat.read({"id": "c", "choices": [], "usage": usage | {"service_tier": None}}).service_tier == ""
 
 
 def test_a_conversation_that_goes_on_is_read_as_one_that_begins() -> None:

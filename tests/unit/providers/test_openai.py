@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from otel_llmcost.errors import InvalidUsageError
-from otel_llmcost.providers.openai import fold_chat, fold_responses, read_chat, read_responses, read_usage
+from otel_llmcost.providers.openai import fold_chat, fold_responses, read_any, read_chat, read_responses, read_usage
 from otel_llmcost.usage import Usage
 
 
@@ -99,6 +99,14 @@ def test_as_many_searches_are_billed_as_the_answer_says() -> None:
     assert reading.billed == Usage(input_tokens=3, output_tokens=4, web_search=1)
     body["tool_usage"] = {"web_search": {"num_requests": 3}}
     assert (read_responses(body).billed, reading.is_partial) == (None, False)
+
+
+def test_a_model_that_searches_for_each_answer_is_billed_a_search() -> None:
+    body = {"model": "gpt-4o-search-preview-2025-03-11", "usage": {"prompt_tokens": 8, "completion_tokens": 400}}
+    for reading in (read_chat(body), fold_chat([body]), read_any(body)):
+        assert reading.usage == Usage(input_tokens=8, output_tokens=400)
+        assert reading.billed == Usage(input_tokens=8, output_tokens=400, web_search=1)
+    assert read_chat(body | {"model": "gpt-4o"}).billed is None
 
 
 def test_images_that_a_tool_made_are_flagged_since_they_have_rates_of_their_own() -> None:

@@ -30,6 +30,8 @@ from otel_llmcost.providers.registry import PROVIDERS, read_answer, route_of
             "chat",
             "arn:aws:bedrock:us-east-1:1:inference-profile/us.x",
         ),
+        ("aws.bedrock", "/anthropic/v1/messages", "chat", ""),
+        ("deepseek", "/anthropic/v1/messages", "chat", ""),
         ("cohere", "/v2/rerank", "rerank", ""),
         ("mistral_ai", "/v1/ocr", "ocr", ""),
         ("ollama", "/api/chat", "chat", ""),

@@ -27,6 +27,32 @@ def test_other_publishers_count_as_openai_does() -> None:
     assert fold_raw([body]).usage == Usage(input_tokens=3, output_tokens=4)
 
 
+def test_thinking_is_missing_from_the_completion_where_vertex_speaks_as_openai_does() -> None:
+    usage = {
+        "prompt_tokens": 9,
+        "completion_tokens": 566,
+        "completion_tokens_details": {"reasoning_tokens": 946},
+        "total_tokens": 1521,
+        "extra_properties": {"google": {"traffic_type": "ON_DEMAND"}},
+    }
+    body = {"object": "chat.completion", "model": "google/gemini-3.1-pro-preview", "choices": [{}], "usage": usage}
+    route = route_of("gcp.vertex_ai", "/v1/projects/p/locations/global/endpoints/openapi/chat/completions")
+    assert route is not None
+    assert route.surface.fold is not None
+    for reading in (read_any(body), route.surface.read(body), route.surface.fold([body])):
+        assert reading.usage == Usage(input_tokens=9, output_tokens=1512, reasoning_tokens=946)  # 566 + 946
+        assert reading.service_tier == "ON_DEMAND"
+
+
+def test_responses_of_vertex_hold_the_reasoning() -> None:
+    route = route_of("gcp.vertex_ai", "/v1/projects/p/locations/global/endpoints/openapi/responses")
+    assert route is not None
+    usage = {"input_tokens": 462, "output_tokens": 187, "output_tokens_details": {"reasoning_tokens": 175}}
+    reading = route.surface.read({"usage": usage | {"extra_properties": {"google": {"traffic_type": "ON_DEMAND"}}}})
+    assert reading.usage == Usage(input_tokens=462, output_tokens=187, reasoning_tokens=175)
+    assert reading.service_tier == "ON_DEMAND"
+
+
 def test_predictions_tell_the_tokens_of_each_embedding() -> None:
     predictions = [{"embeddings": {"statistics": {"token_count": count}}} for count in (4, 5.0)]
     assert read_predictions({"predictions": predictions}).usage == Usage(input_tokens=9)
