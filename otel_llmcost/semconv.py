@@ -25,6 +25,7 @@ GEN_AI_PROMPT_NAME: Final = "gen_ai.prompt.name"
 GEN_AI_PROMPT_VERSION: Final = "gen_ai.prompt.version"
 GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
 GEN_AI_AGENT_NAME: Final = "gen_ai.agent.name"
+GEN_AI_OUTPUT_TYPE: Final = "gen_ai.output.type"
 GEN_AI_TOKEN_MODALITY: Final = "gen_ai.token.modality"
 ERROR_TYPE: Final = "error.type"
 HTTP_REQUEST_RESEND_COUNT: Final = "http.request.resend_count"
@@ -182,6 +183,7 @@ TOLD_SERVICE_TIER_REQUESTED: Final = (
     "anthropic.request.service_tier",
 )
 TOLD_STREAM: Final = (GEN_AI_REQUEST_STREAM, "gen_ai.is_streaming", "llm.is_streaming", "langsmith.request.streaming")
+TOLD_FIRST_CHUNK_BY_VERCEL: Final = "gen_ai.client.operation.time_to_first_chunk"
 TOLD_FINISH: Final = (
     GEN_AI_RESPONSE_FINISH_REASONS,
     "gen_ai.response.finish_reason",
@@ -193,6 +195,7 @@ TOLD_COMPLETION: Final = "gen_ai.completion"
 
 TOLD_REQUEST_ID: Final = (PROVIDER_REQUEST_ID, "anthropic.request.id", "aws.request_id")
 TOLD_ENVIRONMENT: Final = (DEPLOYMENT_ENVIRONMENT_NAME, "deployment.environment")
+GEN_AI_USAGE_PREFIX: Final = "gen_ai.usage."
 GEN_AI_USAGE_RAW: Final = "gen_ai.usage.raw"
 GEN_AI_OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 GEN_AI_USAGE_INPUT_DETAILS: Final = "gen_ai.usage.input_token_details"

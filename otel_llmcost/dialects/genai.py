@@ -30,6 +30,7 @@ OPERATIONS: Final = {
     "transcription": "transcription",
     "responses": "chat",
     "messages": "chat",
+    "decide": "chat",
 }
 """The operations that are calls, in our words. Every other one (agents, tools, workflows, retrieval) is none."""
 

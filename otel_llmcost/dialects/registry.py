@@ -39,7 +39,10 @@ _READERS: Final[dict[str, Reader]] = {
     },
     **dict.fromkeys(coding_agents.SCOPES, coding_agents.read_span),
 }  # fmt: skip
-_WHOLE_NAMES: Final[dict[str, Reader]] = dict.fromkeys(vercel_ai.SCOPES, vercel_ai.read)
+_WHOLE_NAMES: Final[dict[str, Reader]] = {
+    vercel_ai.SCOPE: vercel_ai.read,
+    vercel_ai.SCOPE_OF_CONVENTIONS: vercel_ai.read_conventions,
+}
 
 
 @lru_cache(MAX_SCOPES)

@@ -190,5 +190,20 @@ LIBRARIES: Final = {
     "langsmith": Library("LangSmith 0.15.0", "langsmith", set_ups.langsmith, _LANG),
     "vercel-5": Library("Vercel AI SDK 5.0.277", "vercel-ai", set_ups.vercel("5"), _NODE, runs_beside=False),
     "vercel-6": Library("Vercel AI SDK 6.0.326", "vercel-ai", set_ups.vercel("6"), _NODE, runs_beside=False),
+    "vercel-7": Library("Vercel AI SDK 7.0.173", "vercel-ai", set_ups.vercel("7"), _NODE, runs_beside=False),
+    "vercel-7-details": Library(
+        "Vercel AI SDK 7.0.173 with `usage` and `providerMetadata`",
+        "vercel-ai",
+        set_ups.vercel("7", "details"),
+        _NODE,
+        runs_beside=False,
+    ),
+    "vercel-7-legacy": Library(
+        "Vercel AI SDK 7.0.173, `LegacyOpenTelemetry`",
+        "vercel-ai",
+        set_ups.vercel("7", "legacy"),
+        _NODE,
+        runs_beside=False,
+    ),
     "litellm": Library("LiteLLM 1.106.2", "litellm", set_ups.litellm, _LITELLM),
 }

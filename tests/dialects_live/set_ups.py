@@ -177,17 +177,20 @@ def litellm(provider: TracerProvider) -> Ask:
 class Vercel:
     """Vercel's AI SDK in a process of Node's, which is asked a line at a time and writes its spans in the end.
 
+    Node comes from npm as well, since version 7 needs a newer one than most machines have.
+
     Args:
         version: The major version of the package `ai`.
+        telling: How version 7 tells: `legacy`, in the words of version 6; `details`, with all that can be switched on.
     """
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, telling: str = "") -> None:
         home = Path(__file__).parents[2] / ".build" / "dialects" / "js"
         self._file = Path(tempfile.mkdtemp()) / "spans"
         script = home / "exchanges.mjs"
         script.write_text((Path(__file__).parent / "js" / "exchanges.mjs").read_text(encoding="utf-8"))
         self._node = subprocess.Popen(
-            ["node", script, version, self._file],
+            [home / "node_modules" / ".bin" / "node", script, version, self._file, telling],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -195,31 +198,32 @@ class Vercel:
 
     def __call__(self, recording: Recording, url: str) -> None:
         """Ask an exchange."""
+        asks = "stream" if recording.is_stream else "generate"
+        self.ask(
+            url=url,
+            asks="embed" if recording.path == "/v1/embeddings" else f"{asks}Text",
+            provider=recording.provider,
+            path=recording.path,
+            model=recording.request["model"],
+        )
+
+    def ask(self, **exchange: Any) -> None:
+        """Ask what `js/exchanges.mjs` says, below the current span."""
         carrier: dict[str, str] = {}
         TraceContextTextMapPropagator().inject(carrier)
-        exchange = {
-            "url": url,
-            "provider": recording.provider,
-            "path": recording.path,
-            "model": recording.request["model"],
-            "isStream": recording.is_stream,
-            **carrier,
-        }
         assert self._node.stdin is not None
         assert self._node.stdout is not None
-        self._node.stdin.write(json.dumps(exchange) + "\n")
+        self._node.stdin.write(json.dumps(exchange | carrier) + "\n")
         self._node.stdin.flush()
         if error := json.loads(self._node.stdout.readline())["error"]:
             raise RuntimeError(error)
 
     def spans(self) -> bytes:
         """End the process, and return what it told, as an ExportTraceServiceRequest."""
-        assert self._node.stdin is not None
-        self._node.stdin.close()
-        self._node.wait(60)
+        self._node.communicate(timeout=60)
         return self._file.read_bytes()
 
 
-def vercel(version: str) -> Callable[[TracerProvider], Ask]:
+def vercel(version: str, telling: str = "") -> Callable[[TracerProvider], Ask]:
     """Return what puts Vercel's AI SDK to work, in that major version."""
-    return lambda _: Vercel(version)
+    return lambda _: Vercel(version, telling)

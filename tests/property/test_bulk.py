@@ -38,6 +38,7 @@ SCOPES: Final = (
     "langsmith",
     "openlit",
     "ai",
+    "gen_ai",
     "com.anthropic.claude_code",
     "somebody.else",
     "opentelemetry.instrumentation.flask",

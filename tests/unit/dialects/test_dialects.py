@@ -270,9 +270,10 @@ def test_an_inclusive_scope_whose_cache_exceeds_its_input_is_not_believed() -> N
 
 
 def test_the_older_ai_sdk_passes_on_what_anthropic_says() -> None:
-    """Version 5: `inputTokens` is Anthropic's own count, without the cache; nothing in the span shows it."""
+    """Version 5: `inputTokens` is Anthropic's own count, without the cache; only the version shows it."""
     said = {
         "ai.operationId": "ai.generateText.doGenerate",
+        "ai.request.headers.user-agent": "ai/5.0.277",
         "ai.model.provider": "anthropic.messages",
         "ai.model.id": "claude-sonnet-4-5",
         "ai.usage.inputTokens": 500,
