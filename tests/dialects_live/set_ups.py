@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -174,6 +174,10 @@ def litellm(provider: TracerProvider) -> Ask:
     return ask
 
 
+NODE_HOME: Final = Path(__file__).parents[2] / ".build" / "dialects" / "js"
+"""Where `make peers` puts what runs in Node, and Node itself."""
+
+
 class Vercel:
     """Vercel's AI SDK in a process of Node's, which is asked a line at a time and writes its spans in the end.
 
@@ -185,12 +189,11 @@ class Vercel:
     """
 
     def __init__(self, version: str, telling: str = "") -> None:
-        home = Path(__file__).parents[2] / ".build" / "dialects" / "js"
         self._file = Path(tempfile.mkdtemp()) / "spans"
-        script = home / "exchanges.mjs"
+        script = NODE_HOME / "exchanges.mjs"
         script.write_text((Path(__file__).parent / "js" / "exchanges.mjs").read_text(encoding="utf-8"))
         self._node = subprocess.Popen(
-            [home / "node_modules" / ".bin" / "node", script, version, self._file, telling],
+            [NODE_HOME / "node_modules" / ".bin" / "node", script, version, self._file, telling],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -22,7 +22,7 @@ from otel_llmcost.usage import UsageQuality
 from tests.dialects_live.__main__ import BEGIN, END, PAGE
 from tests.dialects_live.compare import compared, run, told_in
 from tests.dialects_live.libraries import LIBRARIES
-from tests.dialects_live.set_ups import Vercel
+from tests.dialects_live.set_ups import NODE_HOME, Vercel
 from tests.support.replay import ReplayServer, anthropic_error, json_answer, openai_error, recordings, stream_answer
 
 if TYPE_CHECKING:
@@ -38,12 +38,20 @@ pytestmark = [
 
 def ran(library: str, mode: str, tmp_path: Path) -> Path:
     """Run a library, or skip where its environment cannot be had, but never in CI."""
+    if LIBRARIES[library].environment.name == "node":
+        need_node()
     try:
         return run(library, mode, tmp_path)
     except subprocess.CalledProcessError as error:
         if "pip" in map(str, error.cmd) and os.environ.get("CI") != "true":
             pytest.skip(f"no environment for the other libraries: {error}")
         raise
+
+
+def need_node() -> None:
+    """Skip where `make peers` found no npm, but never in CI."""
+    if not (NODE_HOME / ".done").exists() and os.environ.get("CI") != "true":
+        pytest.skip("no JavaScript libraries: make peers")
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -150,6 +158,7 @@ def asked_twice_more(vercel: Vercel) -> tuple[list[LLMCall], dict[str, str]]:
 @pytest.mark.parametrize(("version", "telling"), [("5", ""), ("6", ""), ("7", ""), ("7", "details"), ("7", "legacy")])
 def test_what_vercels_sdk_asks_twice_more_is_billed_once(version: str, telling: str, tmp_path: Path) -> None:
     """Up to version 6 each attempt is a span of its own: those that failed are calls without usage."""
+    need_node()
     told, asked = asked_twice_more(Vercel(version, telling))
     counted = stored(told, tmp_path)[0]
     calls = [(asked[call.trace_id], call) for call in told if call.span_id in counted]

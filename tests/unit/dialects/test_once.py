@@ -151,6 +151,11 @@ def test_a_wrapper_without_counts_does_not_count() -> None:
     assert counted(seen("t", until=40, counts=None), seen("i1", "t", at=1), seen("i2", "t", at=20)) == {"i1", "i2"}
 
 
+def test_a_wrapper_and_a_call_of_one_library_without_counts_are_that_call() -> None:
+    """As version 7 of Vercel's AI SDK tells of reranking, and of an embedding that failed."""
+    assert counted(seen("l", until=100, counts=None), seen("l2", "l", at=10, counts=None)) == {"l2"}
+
+
 def test_a_wrapper_that_is_wrong_about_the_only_call_within_it_is_still_its_wrapper() -> None:
     assert counted(seen("l", counts=(100, 13)), seen("i", "l", at=1)) == {"i"}
 
