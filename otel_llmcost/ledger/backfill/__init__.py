@@ -138,9 +138,9 @@ def _charge(call: LLMCall, payer: Attribution) -> None:
     call.attribution = call.attribution.over(payer)
 
 
-def fault_of(place: str, error: Exception) -> str:
-    """Return what is wrong at a place of a source, in one line."""
-    return f"{place}: {' '.join(str(error).split())[:200] or type(error).__name__}"
+def fault_of(error: Exception) -> str:
+    """Return what is wrong with a row or line, in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def trace_id_of(name: str) -> str:

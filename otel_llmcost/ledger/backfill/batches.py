@@ -18,6 +18,7 @@ from otel_llmcost.call import ids_of_answer
 from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.ledger.backfill import BATCH_CALLS, UNREADABLE, Part, fault_of
 from otel_llmcost.providers.deferred import Result, batched, result_in
+from otel_llmcost.store.settle import LISTED_IDS, as_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,18 +37,15 @@ _JOB_OF_BEDROCK: Final = re.compile(r"[a-z0-9]{12}")
 _PLACE: Final = re.compile(r"arn:[^:]+:bedrock:([^:]+):|projects/[^/]+/locations/([^/]+)/")
 """The region in the full name of a job."""
 
-_LISTED: Final = 2_000
-"""Ids of one parameter: a server takes 128 KiB of it."""
-
 _STARTS: Final = """
 SELECT
     trace_id,
     toUnixTimestamp64Nano(min(started_at))
 FROM llm_calls_log
-WHERE trace_id IN {traces:Array(String)}
+WHERE trace_id IN (SELECT arrayJoin({ids}))
     AND correction_id = ''
 GROUP BY trace_id
-"""
+""".replace("{ids}", LISTED_IDS)
 
 
 def parts_of_results(
@@ -61,23 +59,74 @@ def parts_of_results(
         blank: What is known of every call: the provider, perhaps the region.
         job: What is known of the job that the file does not say.
         position: The lines to skip.
-        lines: So many are a part.
+        lines: So many are a part, at most 32,000.
     """
-    blank, job = _known(path, blank, job)
+    file_of_results = _File(store, path, *_known(path, blank, job))
     with path.open("rb") as file:
         numbered = enumerate(islice(file, position, None), position)
-        while True:
-            part, results = Part([], position), dict[int, Result]()
-            for number, line in islice(numbered, lines):
-                part.position = number + 1
-                if line.strip():
-                    with _named(part, path, number):
-                        results[number] = _result(line, blank.provider, job.name, number)
-            if part.position == position:
-                return
+        while (part := file_of_results.part(islice(numbered, lines), position)).position > position:
             position = part.position
-            _tell(part, path, results, blank, job, _starts(store, blank.provider, results.values()))
             yield part
+
+
+class _File:
+    """What makes calls of lines.
+
+    Args:
+        store: The ledger.
+        path: Where the lines are from.
+        blank: What is known of every call.
+        job: What is known of the job.
+    """
+
+    def __init__(self, store: Store, path: Path, blank: LLMCall, job: Job) -> None:
+        self._store, self._path, self._blank, self._job = store, path, blank, job
+        self._faults: list[tuple[int, str]] = []
+
+    def part(self, numbered: Iterable[tuple[int, bytes]], position: int) -> Part:
+        """Return the calls of some lines, with their numbers from 0, and where it goes on after them."""
+        part, results = Part([], position), dict[int, Result]()
+        for number, line in numbered:
+            part.position = number + 1
+            if line.strip():
+                with self._named(number):
+                    results[number] = self._result(number, line)
+        starts = _starts(self._store, self._blank.provider, results.values())
+        for number, result in results.items():
+            with self._named(number):
+                part.calls.append(self._call(result, starts))
+                if result.reading.fault:  # it is a call all the same, without a usage
+                    raise InvalidUsageError(result.reading.fault)
+        part.faults = [f"{self._path}, line {number + 1}: {fault}" for number, fault in sorted(self._faults)]
+        self._faults.clear()
+        return part
+
+    @contextmanager
+    def _named(self, number: int) -> Iterator[None]:
+        """Note what is wrong with a line, and go on with the next."""
+        try:
+            yield
+        except UNREADABLE as error:
+            self._faults.append((number, fault_of(error)))
+
+    def _result(self, number: int, line: bytes) -> Result:
+        told, provider = json.loads(line), self._blank.provider
+        is_object = isinstance(told, dict)
+        now_ns = time.time_ns()
+        result = result_in(provider, told, job=self._job.name, number=number, now_ns=now_ns) if is_object else None
+        if result is None:
+            msg = f"no result of a batch of {provider}"
+            raise ValueError(msg)
+        return result
+
+    def _call(self, result: Result, starts: Mapping[str, int]) -> LLMCall:
+        call = batched(self._blank, result, self._job)
+        if not result.started_at_ns:
+            call.started_at_ns = starts.get(call.trace_id, call.started_at_ns)
+        if missing := _missing(call):
+            msg = f"it does not say what {', '.join(missing)} would"
+            raise ValueError(msg)
+        return call
 
 
 def _known(path: Path, blank: LLMCall, job: Job) -> tuple[LLMCall, Job]:
@@ -89,42 +138,6 @@ def _known(path: Path, blank: LLMCall, job: Job) -> tuple[LLMCall, Job]:
     is_of_bedrock = blank.provider == "aws.bedrock" and _JOB_OF_BEDROCK.fullmatch(path.parent.name)
     name = job.name.rpartition("/")[2] or (path.parent.name if is_of_bedrock else "")
     return replace(blank, region=region), replace(job, name=f"{name}/{path.name}" if name else "")
-
-
-@contextmanager
-def _named(part: Part, path: Path, number: int) -> Iterator[None]:
-    """Note what is wrong with a line, by its number from 1, and go on with the next."""
-    try:
-        yield
-    except UNREADABLE as error:
-        part.faults.append(fault_of(f"{path}, line {number + 1}", error))
-
-
-def _result(line: bytes, provider: str, job: str, number: int) -> Result:
-    told = json.loads(line)
-    is_object = isinstance(told, dict)
-    result = result_in(provider, told, job=job, number=number, now_ns=time.time_ns()) if is_object else None
-    if result is None:
-        msg = f"no result of a batch of {provider}"
-        raise ValueError(msg)
-    return result
-
-
-def _tell(
-    part: Part, path: Path, results: Mapping[int, Result], blank: LLMCall, job: Job, starts: Mapping[str, int]
-) -> None:
-    """Put the calls of results into a part, and name those of which something is missing or cannot be believed."""
-    for number, result in results.items():
-        with _named(part, path, number):
-            call = batched(blank, result, job)
-            if not result.started_at_ns:
-                call.started_at_ns = starts.get(call.trace_id, call.started_at_ns)
-            if missing := _missing(call):
-                msg = f"it does not say what {', '.join(missing)} would"
-                raise ValueError(msg)
-            part.calls.append(call)  # one whose usage is not believed is a call all the same
-            if result.reading.fault:
-                raise InvalidUsageError(result.reading.fault)
 
 
 def _missing(call: LLMCall) -> list[str]:
@@ -147,8 +160,4 @@ def _starts(store: Store, provider: str, results: Iterable[Result]) -> dict[str,
     """
     named = (each.reading.response_id for each in results if not each.started_at_ns)
     traces = [ids_of_answer(provider, each)[0] for each in named if each]
-    found = dict[str, int]()
-    for start in range(0, len(traces), _LISTED):
-        rows = store.query(_STARTS, {"traces": traces[start : start + _LISTED]}).rows
-        found |= {str(trace): int(str(started_at_ns)) for trace, started_at_ns in rows}
-    return found
+    return {str(trace): int(str(began)) for trace, began in store.query(_STARTS, as_lists(traces))} if traces else {}

@@ -49,7 +49,7 @@ def parts_of_export(path: Path, read: Callable[[Mapping[str, Any]], LLMCall | No
                 if (call := read(row)) is not None:
                     part.calls.append(call)
             except UNREADABLE as exc:
-                part.faults.append(fault_of(f"{path}, row {number}", exc))
+                part.faults.append(f"{path}, row {number}: {fault_of(exc)}")
         done = part.position
         yield part
 
