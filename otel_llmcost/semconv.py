@@ -139,6 +139,9 @@ TOLD_CACHE_READ: Final = (
     "gen_ai.usage.prompt_tokens_details.cached_tokens",
     "gen_ai.usage.input_tokens.cached",
     "gen_ai.usage.details.cache_read_tokens",
+    "gen_ai.usage.details.cache_read_input_tokens",
+    "gen_ai.usage.details.cached_content_tokens",
+    "gen_ai.usage.details.cached_tokens",
 )
 TOLD_CACHE_WRITE: Final = (
     GEN_AI_USAGE_CACHE_WRITE,
@@ -147,17 +150,20 @@ TOLD_CACHE_WRITE: Final = (
     "gen_ai.usage.prompt_tokens_details.cache_creation_tokens",
     "gen_ai.usage.input_tokens.cache_write",
     "gen_ai.usage.details.cache_write_tokens",
+    "gen_ai.usage.details.cache_creation_input_tokens",
 )
 TOLD_CACHE_WRITE_1H: Final = (
     USAGE_ATTRIBUTES["cache_write_1h_tokens"],
     "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
 )
+TOLD_THOUGHTS: Final = "gen_ai.usage.details.thoughts_tokens"
 TOLD_REASONING: Final = (
     "gen_ai.usage.reasoning.output_tokens",
     "gen_ai.usage.reasoning_tokens",
     "gen_ai.usage.completion_tokens_details.reasoning_tokens",
     "gen_ai.usage.output_tokens.reasoning",
     "gen_ai.usage.details.reasoning_tokens",
+    TOLD_THOUGHTS,
 )
 TOLD_OUTPUT_AUDIO: Final = (
     "gen_ai.usage.audio.output_tokens",

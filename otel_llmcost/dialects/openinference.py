@@ -1,6 +1,9 @@
 """OpenInference (Arize): its own words, its own kinds of span. Only LLM and EMBEDDING spans are calls.
 
-Its input is inclusive, of Bedrock and Gemini too. It tells neither the response id nor the tier.
+Its input is inclusive, of Bedrock and Gemini too. It tells neither the response id nor the tier. Two packages came to
+that later: the one for LangChain passed Anthropic's own counts on before 0.1.55, exclusive and without a total, and the
+one for Anthropic in JavaScript left the cached part out before 0.2, which its spans do not show: an estimate.
+Source: the published packages, releases 0.1.54 and 0.1.55 of the first; OpenInference's pull request 3734.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from otel_llmcost import semconv
 from otel_llmcost.dialects.counts import Counts, usage_of
 from otel_llmcost.dialects.reading import call_of, from_json
 from otel_llmcost.dialects.telling import joined
+from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "openinference"
 SCOPES: Final = ("openinference.", "@arizeai/openinference-")
+_LANGCHAIN: Final = "openinference.instrumentation.langchain"
+_JS_ANTHROPIC: Final = "@arizeai/openinference-instrumentation-anthropic"
 KIND: Final = "openinference.span.kind"
 _OPERATIONS: Final = {"LLM": "chat", "EMBEDDING": "embeddings"}
 _COUNT: Final = "llm.token_count."
@@ -28,7 +34,13 @@ def read(telling: Telling) -> LLMCall | None:
     operation = _OPERATIONS.get(telling.text(KIND).upper(), "")
     if not operation:
         return None
-    usage, rule = usage_of(_counts_of(telling), known="inclusive")
+    is_passed_on = telling.scope_name.startswith(_LANGCHAIN) and telling.is_before(0, 1, 55)
+    is_short = telling.scope_name.startswith(_JS_ANTHROPIC) and telling.is_before(0, 2)
+    usage, rule = usage_of(
+        _counts_of(telling),
+        known="" if is_passed_on else "inclusive",
+        assumed="exclusive" if is_passed_on else "inclusive",
+    )
     asked = from_json(telling.attributes.get("llm.invocation_parameters"))
     limit = next(
         (asked[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens") if name in asked), 0
@@ -39,6 +51,7 @@ def read(telling: Telling) -> LLMCall | None:
         provider=telling.text("llm.provider", "llm.system", *semconv.TOLD_PROVIDER),
         usage=usage,
         input_semantics=rule,
+        quality=UsageQuality.ESTIMATED if is_short else UsageQuality.REPORTED,
         operation=operation,
         request_model=telling.text("llm.request.model_name", "embedding.model_name", "llm.model_name"),
         response_model=telling.text("llm.response.model_name", "llm.model_name", "embedding.model_name"),

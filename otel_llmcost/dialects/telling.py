@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,6 +54,12 @@ class Telling:
                 return joined(value)
         return ""
 
+    def is_before(self, *release: int) -> bool:
+        """Tell whether its scope says its version, and that is one before a release."""
+        if not (told := _VERSION.match(self.scope_version)):
+            return False
+        return tuple(map(int, told[0].split("."))) < release
+
     def named(self, belongs: Callable[[str], bool]) -> dict[str, Any]:
         """Return the attributes whose names belong to something."""
         return {name: value for name, value in self.attributes.items() if belongs(name)}
@@ -65,6 +72,7 @@ class Telling:
         return any(self.attributes.get(name) in _TRUE for name in names)
 
 
+_VERSION: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})*")
 _TRUE: Final = (True, "True", "true")
 
 

@@ -1,0 +1,142 @@
+"""What the same library said in earlier releases, in the attributes that their published packages write."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from otel_llmcost.usage import Usage, UsageQuality
+from tests.unit.dialects.test_dialects import call
+
+CLAUDE = {"gen_ai.operation.name": "chat", "gen_ai.system": "anthropic", "gen_ai.request.model": "claude-sonnet-4-5"}
+GPT = {"gen_ai.operation.name": "chat", "gen_ai.system": "openai", "gen_ai.request.model": "gpt-4.1"}
+GEMINI = {"gen_ai.operation.name": "chat", "gen_ai.system": "google-gla", "gen_ai.request.model": "gemini-2.5-pro"}
+
+
+# --- pydantic-ai ---
+
+
+def test_pydantic_ai_named_cached_tokens_as_the_providers_do() -> None:
+    """Releases 0.2 to 1.1, with everything else among the details too."""
+    said = {
+        "gen_ai.usage.input_tokens": 2310,
+        "gen_ai.usage.output_tokens": 90,
+        "gen_ai.usage.details.input_tokens": 10,
+        "gen_ai.usage.details.output_tokens": 90,
+        "gen_ai.usage.details.cache_read_input_tokens": 2000,
+        "gen_ai.usage.details.cache_creation_input_tokens": 300,
+    }
+    read = call("pydantic-ai", CLAUDE | said, scope_version="1.0.0")
+    assert read.usage == Usage(input_tokens=2310, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90)
+    said = {
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.output_tokens": 50,
+        "gen_ai.usage.details.cached_tokens": 600,
+        "gen_ai.usage.details.reasoning_tokens": 20,
+    }
+    read = call("pydantic-ai", GPT | said, scope_version="0.4.0")
+    assert read.usage == Usage(input_tokens=1000, cache_read_tokens=600, output_tokens=50, reasoning_tokens=20)
+
+
+@pytest.mark.parametrize(("version", "output"), [("0.6.2", 40), ("0.7.0", 70), ("1.30.0", 70), ("", 70)])
+def test_thoughts_stood_beside_the_output_before_they_were_in_it(version: str, output: int) -> None:
+    said = {
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": output,
+        "gen_ai.usage.details.cached_content_tokens": 60,
+        "gen_ai.usage.details.thoughts_tokens": 30,
+    }
+    read = call("pydantic-ai", GEMINI | said, scope_version=version)
+    assert read.usage == Usage(input_tokens=100, cache_read_tokens=60, output_tokens=70, reasoning_tokens=30)
+
+
+def test_what_met_a_cache_was_left_out_at_first_and_nothing_shows_it() -> None:
+    said = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 90}
+    assert call("pydantic-ai", CLAUDE | said, scope_version="0.1.9").usage_quality is UsageQuality.ESTIMATED
+    assert call("pydantic-ai", CLAUDE | said, scope_version="0.2.0").usage_quality is UsageQuality.REPORTED
+    assert call("pydantic-ai", GPT | said, scope_version="0.1.9").usage_quality is UsageQuality.REPORTED
+
+
+# --- Logfire ---
+
+
+def test_logfire_shows_the_usage_in_the_answer_where_it_has_no_name_for_it() -> None:
+    """Up to 5.1 for Anthropic, whose input was what met no cache before 4.31; up to 4.25 for OpenAI."""
+    usage = {
+        "input_tokens": 10,
+        "output_tokens": 90,
+        "cache_read_input_tokens": 2000,
+        "cache_creation_input_tokens": 300,
+        "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200},
+        "service_tier": "standard",
+    }
+    said: dict[str, Any] = {
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 90,
+        "response_data": json.dumps({"message": {"role": "assistant", "content": "Yes."}, "usage": usage}),
+    }
+    read = call("logfire.anthropic", CLAUDE | said, scope_version="4.25.0")
+    assert read.usage == Usage(
+        input_tokens=2310,
+        cache_read_tokens=2000,
+        cache_write_5m_tokens=100,
+        cache_write_1h_tokens=200,
+        output_tokens=90,
+    )
+    assert (read.input_semantics, read.service_tier) == ("raw", "standard")
+
+
+def test_what_other_models_did_is_flagged_there_too() -> None:
+    advice = {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 9, "output_tokens": 9}
+    raw = {"input_tokens": 10, "output_tokens": 90, "iterations": [advice]}
+    said = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 90, "gen_ai.usage.raw": json.dumps(raw)}
+    assert call("logfire.anthropic", CLAUDE | said).usage_quality is UsageQuality.PARTIAL
+
+
+# --- OpenInference ---
+
+
+def _of_langchain(version: str, **counts: int) -> Usage | None:
+    said = {f"llm.token_count.{name}": count for name, count in counts.items()}
+    said |= {
+        "llm.token_count.prompt_details.cache_read": 2000,
+        "llm.token_count.prompt_details.cache_write": 300,
+    }
+    known = {"openinference.span.kind": "LLM", "llm.model_name": "claude-sonnet-4-5", "llm.provider": "anthropic"}
+    return call("openinference.instrumentation.langchain", known | said, scope_version=version).usage
+
+
+@pytest.mark.parametrize(
+    ("version", "counts"),
+    [
+        ("0.1.54", {"prompt": 3000, "completion": 90}),  # Anthropic's own, of which 2300 are not in the prompt
+        ("0.1.54", {"prompt": 5300, "completion": 90, "total": 5390}),  # LangChain's, of a stream
+        ("0.1.55", {"prompt": 5300, "completion": 90}),
+        ("", {"prompt": 5300, "completion": 90}),
+    ],
+)
+def test_openinference_passed_on_what_langchain_had_from_anthropic(version: str, counts: dict[str, int]) -> None:
+    assert _of_langchain(version, **counts) == Usage(
+        input_tokens=5300, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90
+    )
+
+
+@pytest.mark.parametrize(("version", "quality"), [("0.1.22", UsageQuality.ESTIMATED), ("0.2.8", UsageQuality.REPORTED)])
+def test_openinference_in_javascript_left_out_what_met_anthropics_cache(version: str, quality: UsageQuality) -> None:
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "claude-sonnet-4-5",
+        "llm.token_count.prompt": 10,
+        "llm.token_count.completion": 90,
+    }
+    read = call("@arizeai/openinference-instrumentation-anthropic", said, scope_version=version)
+    assert (read.usage, read.usage_quality) == (Usage(input_tokens=10, output_tokens=90), quality)
+
+
+@pytest.mark.parametrize("version", ["", "dev", "v1", "0.1.55rc1", "99999999999999999999"])
+def test_a_version_that_is_none_or_strange_is_taken_for_a_new_one(version: str) -> None:
+    assert _of_langchain(version, prompt=5300, completion=90) == Usage(
+        input_tokens=5300, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90
+    )
