@@ -93,6 +93,18 @@ def iso(unix_ns: int, timezone: str) -> str:
     return (_EPOCH + timedelta(microseconds=unix_ns // 1000)).astimezone(zone_of(timezone)).isoformat()
 
 
+def _require_one(option: str, text: str, time: datetime, zone: ZoneInfo) -> None:
+    """Refuse a time that the clock of the zone shows twice or never; a day begins with the first moment of it."""
+    if time.tzinfo is None and time.time() != datetime.min.time():
+        first, second = (time.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+        if first != second:
+            often = "never" if first is not None and second is not None and first < second else "twice"
+            msg = (
+                f"{option} {text} is {often} in {zone.key}, where the clock changes; write its offset, such as {text}Z"
+            )
+            raise ConfigError(msg)
+
+
 def _moment(option: str, text: str, zone: ZoneInfo, now_ns: int) -> int:
     said = text.strip().lower()
     if said == "now":
@@ -105,7 +117,9 @@ def _moment(option: str, text: str, zone: ZoneInfo, now_ns: int) -> int:
             time = datetime.combine(today - timedelta(days=_DAYS_AGO[said]), datetime.min.time())
         else:
             time = datetime.fromisoformat(text.strip())
-        return (time.replace(tzinfo=time.tzinfo or zone) - _EPOCH) // timedelta(microseconds=1) * 1000
+        moment_ns = (time.replace(tzinfo=time.tzinfo or zone) - _EPOCH) // timedelta(microseconds=1) * 1000
     except (ValueError, OverflowError) as error:
         msg = f"{option} cannot be {text!r}; {_EXAMPLES}"
         raise ConfigError(msg) from error
+    _require_one(option, text.strip(), time, zone)
+    return moment_ns

@@ -7,7 +7,7 @@ A call that has a price keeps it where the new rates know none, and months whose
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,6 @@ from otel_llmcost.ledger.rates import tell
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.reports.queries import cost_of, rows_of
 from otel_llmcost.reports.repriced import call_of
-from otel_llmcost.reports.window import Window
 from otel_llmcost.store import Correction
 
 if TYPE_CHECKING:
@@ -25,11 +24,14 @@ if TYPE_CHECKING:
     from otel_llmcost.pricing import Pricer
     from otel_llmcost.pricing.result import Pricing
     from otel_llmcost.reports import Dimension
+    from otel_llmcost.reports.window import Window
     from otel_llmcost.store import Store
 
 HOUR_NS: Final = 3_600_000_000_000
 SLICE_CALLS: Final = 50_000
 """About so many calls are priced at once."""
+
+_CLOSED: Final = "SELECT month FROM closed_months"
 
 
 @dataclass(slots=True)
@@ -101,10 +103,10 @@ def reprice(
     done = Repricing()
     if not is_dry_run:
         tell(store, pricer)
-    closed = {str(month)[:7] for (month,) in store.query("SELECT month FROM closed_months")}
     name = "/".join(filter(None, (pricer.table.version, pricer.overlay_version)))
     why = reason or f"repriced by {name}"
     for part in _slices(store, window):
+        closed = {str(month)[:7] for (month,) in store.query(_CLOSED)}  # perhaps one was closed meanwhile
         changes: list[Correction] = []
         for row, call, pricing in _priced_again(store, part, pricer, where):
             done.looked_at += 1
@@ -133,23 +135,23 @@ def _slices(store: Store, window: Window) -> Iterator[Window]:
     since_ns, held = window.since_ns, 0
     for row in rows_of(store, "busy_hours", window.parameters()):
         if held and held + row["calls"] > SLICE_CALLS:
-            yield Window(since_ns=since_ns, until_ns=row["hour_ns"])
+            yield replace(window, since_ns=since_ns, until_ns=row["hour_ns"])
             since_ns, held = row["hour_ns"], 0
         pieces = -(-row["calls"] // SLICE_CALLS)
         for piece in range(1, pieces):
             until_ns = row["hour_ns"] + HOUR_NS * piece // pieces
             if since_ns < until_ns < window.until_ns:
-                yield Window(since_ns=since_ns, until_ns=until_ns)
+                yield replace(window, since_ns=since_ns, until_ns=until_ns)
                 since_ns = until_ns
         held += row["calls"] // pieces
     if held:
-        yield Window(since_ns=since_ns, until_ns=window.until_ns)
+        yield replace(window, since_ns=since_ns)
 
 
 def _priced_again(
     store: Store, part: Window, pricer: Pricer, where: Sequence[tuple[Dimension, str]]
 ) -> Iterator[tuple[dict[str, Any], LLMCall, Pricing]]:
-    parameters = part.parameters() | {"timezone": "UTC"}
+    parameters = part.parameters()
     conditions = ["true"]
     for number, (dimension, value) in enumerate(where):
         conditions.append(f"{dimension.expression} = {{where_{number}:String}}")

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_llmcost import usage
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.reports.queries import cost_of, rows_of
 from otel_llmcost.reports.window import Window
@@ -32,16 +33,69 @@ _DAY: Final = "toUnixTimestamp(toDateTime(toDate(c.started_at), 'UTC'))"
 _TAGS: Final = (
     "ARRAY JOIN arrayIntersect(mapKeys(c.tags), (SELECT groupArray(toString(tag_key)) FROM reported_tags)) AS tag"
 )
-_ROLLUPS: Final = {
-    "spend_hourly": ("hour", "spend_hourly", "true", ""),
-    "session_spend": ("hour", "session_spend_hourly", "c.session_id != ''", ""),
-    "request_attempts": ("hour", "request_attempts_hourly", "c.request_id != ''", ""),
-    "spend_daily": ("day", "spend_daily", "true", ""),
-    "tenant_spend_daily": ("day", "tenant_spend_daily", "true", ""),
-    "prompt_shape_daily": ("day", "prompt_shape_daily", "true", ""),
-    "spend_by_tag_daily": ("day", "spend_by_tag_daily", "true", _TAGS),
+_RAW: Final = {
+    "calls": "toInt64(countIf(c.correction_id = ''))",
+    "errors": "toInt64(countIf(c.correction_id = '' AND c.error_type != ''))",
+    "unpriced_calls": "toInt64(countIf(c.correction_id = '' AND c.list_cost IS NULL)) - sum(c.newly_priced)",
+    "retries": "toInt64(countIf(c.correction_id = '' AND c.attempt_kind != 'first'))",
+    "duration_ns": "sumIf(c.duration_ns, c.correction_id = '')",
+    "list_cost": "sum(ifNull(toDecimal128(c.list_cost, 12), 0))",
+    "effective_cost": "sum(ifNull(toDecimal128(c.effective_cost, 12), 0))",
+    "response_model": "if(c.response_model = '', c.request_model, c.response_model)",
+    "tag_key": "tag",
+    "tag_value": "c.tags[tag]",
 }
-"""Of each rollup: its grain, the table to compare, which calls are in it, and how often."""
+"""What a name or sum of a rollup is in terms of the calls, where it is not the column of that name, or its sum."""
+
+_ALWAYS: Final = ("calls", "input_tokens", "output_tokens", "list_cost", "effective_cost")
+_USUAL: Final = (*_ALWAYS, "errors", "unpriced_calls", "cache_read_tokens")
+_EVERY_COUNT: Final = (*dict.fromkeys((*_USUAL, "retries", *usage.FIELDS)),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollup:
+    """A rollup as it is compared.
+
+    Attributes:
+        grain: `hour` or `day`.
+        names: What its rows are told apart by, besides that and the feature.
+        sums: What is compared of each row. What a migration has added later is not: older rows do not know it.
+        table: What is read, where it has another name.
+        condition: Which calls are in it; join: how often.
+    """
+
+    grain: str
+    names: tuple[str, ...]
+    sums: tuple[str, ...]
+    table: str = ""
+    condition: str = "true"
+    join: str = ""
+
+
+_WHAT: Final = ("team", "environment", "provider", "response_model")
+_WHO: Final = ("workload", "agent", "service_name", "operation")
+_PROMPT: Final = ("operation", "prompt_name", "prompt_version", "prompt_hash")
+_ROLLUPS: Final = {
+    "spend_hourly": _Rollup("hour", (*_WHAT, *_WHO, "tenant"), _EVERY_COUNT),
+    "session_spend": _Rollup(
+        "hour",
+        ("environment", "tenant", "session_id"),
+        (*_USUAL, "retries", "duration_ns"),
+        table="session_spend_hourly",
+        condition="c.session_id != ''",
+    ),
+    "request_attempts": _Rollup(
+        "hour",
+        ("environment", "tenant", "request_id"),
+        (*_ALWAYS, "errors", "unpriced_calls", "retries", "duration_ns"),
+        table="request_attempts_hourly",
+        condition="c.request_id != ''",
+    ),
+    "spend_daily": _Rollup("day", (*_WHAT, *_WHO), (*_EVERY_COUNT, "duration_ns")),
+    "tenant_spend_daily": _Rollup("day", (*_WHAT, "tenant"), (*_USUAL, "retries")),
+    "prompt_shape_daily": _Rollup("day", (*_WHAT, *_PROMPT), (*_ALWAYS, "cache_read_tokens")),
+    "spend_by_tag_daily": _Rollup("day", ("team", "environment", "tag_key", "tag_value"), _USUAL, join=_TAGS),
+}
 
 _NOTHING: Final = PicoUSD(0)
 
@@ -51,7 +105,7 @@ class Fault:
     """Something that is not as it must be.
 
     Attributes:
-        kind: `derived_differs`, `told_twice`, `correction_alone` or `hour_not_noted`.
+        kind: `derived_differs`, `called_whole`, `told_twice`, `correction_alone` or `hour_not_noted`.
         subject: The rollup and feature, or the call.
         period_ns: Unix nanoseconds at which the hour or day begins.
         missing_calls: How many calls the rollup lacks, negative where it has too many.
@@ -143,6 +197,14 @@ def _derive(store: Store) -> None:
 
 def _faults(store: Store, day: Window) -> list[Fault]:
     faults = [fault for rollup in _ROLLUPS for fault in _differences(store, day, rollup)]
+    faults += [
+        Fault(
+            "called_whole",
+            f"{row['sessions']} session{'s' * (row['sessions'] != 1)} of {row['feature'] or '(unattributed)'}",
+            row["period"] * 10**9,
+        )
+        for row in rows_of(store, "called_whole", day.parameters())
+    ]
     faults += [_difference("dearest_calls", row) for row in rows_of(store, "dearest_differ", day.parameters())]
     for row in rows_of(store, "calls_told_twice", day.parameters() | {"limit": NAMED}):
         kind = "told_twice" if row["calls"] else "correction_alone"
@@ -166,12 +228,26 @@ def _key(subject: str) -> tuple[str, str]:
 
 
 def _differences(store: Store, day: Window, rollup: str) -> Iterator[Fault]:
-    grain, table, condition, join = _ROLLUPS[rollup]
-    parts = {"period": _HOUR if grain == "hour" else _DAY, "grain": grain, "table": table, "join": join}
-    counts_unpriced = rollup != "prompt_shape_daily"
-    parts |= {"has_unpriced": str(int(counts_unpriced)), "unpriced": "r.unpriced_calls" if counts_unpriced else "0"}
-    for row in rows_of(store, "derived_differs", day.parameters(), condition=condition, parts=parts):
+    kind = _ROLLUPS[rollup]
+    parts = _parts_of(kind) | {"grain": kind.grain, "table": kind.table or rollup, "join": kind.join}
+    for row in rows_of(store, "derived_differs", day.parameters(), condition=kind.condition, parts=parts):
         yield _difference(rollup, row)
+
+
+def _parts_of(kind: _Rollup) -> dict[str, str]:
+    """Return the SQL of what is compared: of the calls, of the rollup, and of both together."""
+    names = [(_RAW.get(name, f"c.{name}"), f"r.{name}") for name in kind.names]
+    sums = [(name, _RAW.get(name, f"sum(c.{name})")) for name in kind.sums]
+    nothing = {name: "toDecimal128(0, 12)" if name.endswith("_cost") else "0" for name in kind.sums}
+    return {
+        "period": _HOUR if kind.grain == "hour" else _DAY,
+        "names": f"({', '.join(f'toString({raw})' for raw, _ in names)}) AS names",
+        "derived_names": f"({', '.join(f'toString({derived})' for _, derived in names)}) AS names",
+        "sums": ", ".join(f"{raw} AS {name}" for name, raw in sums),
+        "derived_sums": ", ".join(f"-sum(ifNull(r.{name}, {nothing[name]})) AS {name}" for name in kind.sums),
+        "missing": ", ".join(f"sum(b.{name}) AS {name}" for name in kind.sums),
+        "differs": " OR ".join(f"{name} != 0" for name in kind.sums),
+    }
 
 
 def _difference(rollup: str, row: Mapping[str, Any]) -> Fault:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from otel_llmcost.store import derive as _derive
-from otel_llmcost.store import tombstones
+from otel_llmcost.store import preflight, tombstones
 from otel_llmcost.store.engine import shard_database
 from otel_llmcost.store.settle import MAX_LISTED
 
@@ -106,10 +106,15 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
         value: Whose calls; never empty, since nobody's calls are nobody's to erase.
         actor: Who erases, for the record.
         reason: Why, likewise.
+
+    Raises:
+        ValueError: It is nobody.
+        StoreRefusedError: This user may not remove rows. Nothing was changed.
     """
     if not value:
         msg = f"an empty {kind} stands for all calls without one, and they are nobody's to erase"
         raise ValueError(msg)
+    preflight.require(engine, _home(engine), ("SELECT", "INSERT", "ALTER DELETE"), "erase")
     column = COLUMNS[kind]
     subject = tombstones.subject_of(tombstones.salt_of(engine), kind, value)
     tombstones.remember(engine, kind, value, column)

@@ -77,6 +77,29 @@ def check_rights(engine: Engine, todo: Sequence[Migration], asked: str = "") -> 
         raise StoreRefusedError(msg)
 
 
+def require(engine: Engine, home: str, rights: Sequence[str], doing: str) -> None:
+    """Refuse a user who would get stuck half-way through something.
+
+    Args:
+        engine: The store.
+        home: The database that holds the rows.
+        rights: What it takes there.
+        doing: What it is, for the message.
+
+    Raises:
+        StoreRefusedError: It says which rights are missing.
+    """
+    if engine.embedded:
+        return
+    missing = [right for right in rights if not engine.query(f"CHECK GRANT {right} ON {home}.*").result_rows[0][0]]
+    if missing:
+        msg = (
+            f"this user may not {doing}: it lacks {', '.join(missing)} on database {home}; "
+            "let a user who has the role llmcost_admin do it, or grant them"
+        )
+        raise StoreRefusedError(msg)
+
+
 def _check_nothing_is_gone(database: str, applied: Sequence[Migration], present: Mapping[str, tuple[str, str]]) -> None:
     if gone := sorted(set(_made_by(applied)) - set(present)):
         msg = (

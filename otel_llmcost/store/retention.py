@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+from otel_llmcost.store import preflight
 from otel_llmcost.store.rows import DAY_NS
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ def retain(engine: Engine, home: str, layout: Layout, days: Mapping[str, int]) -
         home: The database that holds the table of calls.
         layout: How many days it is where nobody says anything.
         days: By environment; that of "" holds for all that are not named.
+
+    Raises:
+        StoreRefusedError: This user may not change the table. Nothing was changed.
     """
+    preflight.require(engine, home, ("SELECT", "INSERT", "ALTER TTL", "ALTER SETTINGS"), "say how long calls are kept")
     wanted = {"": layout.retention_days, **days}
     held = {str(name): int(kept) for name, kept, _ in engine.query(_SAID).result_rows}
     # One that is no longer named is kept like all others from now on; what had gone before stays gone.

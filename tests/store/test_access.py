@@ -119,6 +119,12 @@ def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> 
             assert writer.write(calls) == 2
             with pytest.raises(StoreRefusedError, match="Not enough privileges"):
                 writer._engine.command("TRUNCATE TABLE llm_calls_log")
+            with pytest.raises(StoreRefusedError, match="may not erase: it lacks ALTER DELETE"):
+                writer.erase("tenant", "acme", actor="w", reason="")
+            with pytest.raises(StoreRefusedError, match="it lacks ALTER TTL, ALTER SETTINGS"):
+                writer.retain({"": 30})
+            for untouched in ("erased", "retention", "cost_events"):
+                assert writer.query(f"SELECT count() FROM {untouched}").rows == ((0,),)
         admin.derive()
         with connect(as_user(guarded, "growth", "g")) as reader:
             for table in ("llm_calls", "spend_hourly", "spend_daily"):

@@ -144,6 +144,15 @@ def test_only_the_window_and_what_is_asked_for_is_repriced(store: Store) -> None
     assert done.differences == {("core", "a", "m"): Difference(1, 0, 1_000_000_000, 1_000_000_000)}
 
 
+def test_a_day_that_is_asked_for_is_one_of_the_zone(store: Store) -> None:
+    store.write([call(1, "m", at_ns=MIDNIGHT_NS - 2 * HOUR_NS)])
+    day = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).date()
+    in_tokyo = replace(WINDOW, timezone="Asia/Tokyo")  # where it is 7 o'clock of the next day
+    where = [(dimension_of("day"), f"{day}")]
+    assert reprice(store, WINDOW, NEW, where=where).looked_at == 0
+    assert reprice(store, in_tokyo, NEW, where=where).looked_at == 1
+
+
 def test_a_closed_month_stays_as_it_is_and_is_named(store: Store) -> None:
     day = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).date()
     closing = {"month": [day.replace(day=1)], "is_closed": [True], "actor": ["finance"]}

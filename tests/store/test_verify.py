@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_llmcost.ledger.verify import verify
+from otel_llmcost.ledger.verify import _ROLLUPS, verify
 from otel_llmcost.reports.window import Window
 from otel_llmcost.store import derive
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call, many_calls, said_by, truth_of
@@ -78,6 +78,58 @@ def test_what_a_rollup_has_too_much_is_found_as_well(store: Store) -> None:
         -1,
         -7,
     )
+
+
+def test_rollups_are_compared_by_every_name_that_tells_their_rows_apart(store: Store) -> None:
+    sql = "SELECT groupArray(name) FROM system.columns WHERE database = currentDatabase() AND is_in_sorting_key"
+    for rollup, compared in _ROLLUPS.items():
+        ((names,),) = store.query(sql + " AND table = {log:String}", {"log": f"{rollup}_log"}).rows
+        assert {*compared.names, "feature", compared.grain, "is_mark"} == set(names)  # type: ignore[call-overload]
+
+
+DAMAGES = (
+    ("spend_hourly", "team", "'growth'"),
+    ("spend_hourly", "errors", "1"),
+    ("session_spend", "tenant", "'x'"),
+    ("request_attempts", "request_id", "'x'"),
+    ("spend_daily", "team", "'growth'"),
+    ("spend_daily", "cache_write_1h_tokens", "1"),
+    ("tenant_spend_daily", "tenant", "'x'"),
+    ("prompt_shape_daily", "prompt_hash", "'x'"),
+    ("spend_by_tag_daily", "tag_value", "'x'"),
+)
+
+
+def test_a_sum_that_stands_under_another_name_is_found(store: Store) -> None:
+    """Each feature adds up, and yet somebody pays for another one."""
+    store._engine.insert("reported_tags_log", {"tag_key": ["project"], "is_reported": [True]}, {})
+    who = {"feature": "search", "team": "core", "tenant": "acme", "session_id": "s", "request_id": "r"}
+    store.write([a_call(1, **who, tags=(("project", "a"),))])
+    store.derive()
+    be_long_ago(store)
+    for rollup, column, wrong in DAMAGES:
+        store._engine.command(f"CREATE TABLE sound AS {rollup}_log")
+        store._engine.command(f"INSERT INTO sound SELECT * FROM {rollup}_log")
+        damaged = f"SELECT * REPLACE (if(is_mark, {column}, {wrong}) AS {column}) FROM sound"
+        for rows in (damaged, "SELECT * FROM sound"):
+            store._engine.command(f"TRUNCATE TABLE {rollup}_log")
+            store._engine.command(f"INSERT INTO {rollup}_log {rows}")
+            expected = [f"{rollup} of search"] if rows == damaged else []
+            assert [fault.subject for fault in verify(store, WINDOW).faults] == expected, column
+        store._engine.command("DROP TABLE sound SYNC")
+
+
+def test_a_part_that_is_called_a_whole_session_and_is_none_is_found_and_repaired(store: Store) -> None:
+    """Percentiles would count the session twice."""
+    store.write([a_call(n, feature="chat", session_id="s", started_at_ns=MIDNIGHT_NS + n * HOUR_NS) for n in (1, 2)])
+    store.derive()
+    be_long_ago(store)
+    assert verify(store, WINDOW).faults == ()
+    store._engine.command("ALTER TABLE session_spend_log UPDATE is_whole = true WHERE true SETTINGS mutations_sync = 2")
+    found = verify(store, WINDOW).faults
+    assert [(fault.kind, fault.subject) for fault in found] == [("called_whole", "1 session of chat")] * 2
+    done = verify(store, WINDOW, repairs=True)
+    assert (len(done.repaired), done.faults) == (2, ())
 
 
 @pytest.mark.long

@@ -54,6 +54,21 @@ def test_a_day_of_the_change_of_the_clock_has_its_own_length() -> None:
     assert window.until_ns - window.since_ns == 25 * 3600 * SECOND
 
 
+@pytest.mark.parametrize(("text", "often"), [("2026-10-25T02:30", "twice"), ("2026-03-29T02:30", "never")])
+def test_a_time_that_the_clock_shows_twice_or_never_is_refused(text: str, often: str) -> None:
+    with pytest.raises(ConfigError, match=f"^--since {text} is {often} in Europe/Berlin, .* such as {text}Z$"):
+        window_of(text, "now", timezone="Europe/Berlin", now_ns=NOW_NS)
+
+
+def test_a_day_whose_midnight_is_twice_or_never_begins_with_its_first_moment() -> None:
+    """Havana goes from 1:00 back to 0:00, which first was 4:00 UTC; Beirut from 0:00 to 1:00, at 22:00 UTC."""
+    for day, timezone, begin in [
+        ("2026-11-01", "America/Havana", ns(2026, 11, 1, 4)),
+        ("2026-03-29", "Asia/Beirut", ns(2026, 3, 28, 22)),
+    ]:
+        assert window_of(day, "now", timezone=timezone, now_ns=NOW_NS).since_ns == begin
+
+
 @pytest.mark.parametrize("text", ["", "soon", "2026-13-01", "7y", "2026-11-31", "9999999999d", "0001-01-01"])
 def test_a_time_that_cannot_be_read_is_named(text: str) -> None:
     if text == "0001-01-01":  # it is one; the calendar of the store begins later and holds no call
