@@ -33,6 +33,7 @@ def opened(
     """Give the store, with all in it that was waiting in the spool.
 
     Where another process owns the embedded store and answers queries, that one is asked, and takes in the spool itself.
+    A user of a server who may only read is answered from what is there.
 
     Args:
         dsn: Where it is; empty for the embedded store of the data directory.
@@ -69,8 +70,13 @@ def opened(
             store.migrate()
         store.take_handed()
         if pricer is not None:
-            tell(store, pricer)
-            drain_again(store, data_dir, pricer)
+            try:
+                tell(store, pricer)
+                drain_again(store, data_dir, pricer)
+            except StoreRefusedError as exc:
+                if changes or must_own:
+                    raise
+                say(f"what waits in {data_dir / 'spool'} is left there: {exc}")
         yield store
 
 

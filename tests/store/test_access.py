@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from otel_llmcost.cli.opened import opened
 from otel_llmcost.errors import StoreRefusedError
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import connect, migrate
+from tests.e2e.command import spool
 from tests.store.ledger import MIDNIGHT_NS, SAID, a_call, many_calls, said_by, truth_of
 from tests.store.test_verify import WINDOW
 from tests.support import clickhouse
@@ -136,6 +138,21 @@ def test_each_user_may_do_their_part_and_no_more(guarded: clickhouse.Server) -> 
             for elsewhere in ELSEWHERE:
                 with pytest.raises(StoreRefusedError, match="Not enough privileges"):
                     reader.query(f"SELECT * FROM {elsewhere}")
+        admin._engine.command("DROP DATABASE llmcost SYNC")
+
+
+@pytest.mark.server
+def test_who_may_only_read_is_answered_and_the_spool_waits(
+    guarded: clickhouse.Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    segment = spool(tmp_path, [a_call(2, team="growth", scope_name="otel_llmcost.openai")])
+    with connect(guarded.dsn()) as admin:
+        admin.migrate()
+        admin.write([a_call(1, team="growth")])
+        with opened(as_user(guarded, "growth", "g"), tmp_path) as reader:
+            assert reader.query("SELECT count() FROM llm_calls").rows == ((1,),)
+        assert f"what waits in {tmp_path}/spool is left there" in capsys.readouterr().err
+        assert segment.exists()
         admin._engine.command("DROP DATABASE llmcost SYNC")
 
 
