@@ -73,6 +73,7 @@ class _Record(NamedTuple):
         name: What the record is called within its job; empty where it has no name.
         line_id: The provider's id of the line, which no other has.
         request_id: The provider's id of the request.
+        model: The model that answered, where the answer's usual reader does not say.
         operation: What was asked, where the answer does not show it.
         begun_ns: When the answer was begun, in Unix nanoseconds; 0 where only the answer may say.
         second: The same as a Unix second that an id seems to hold.
@@ -83,6 +84,7 @@ class _Record(NamedTuple):
     name: str = ""
     line_id: str = ""
     request_id: str = ""
+    model: str = ""
     operation: str = "chat"
     begun_ns: int = 0
     second: int = 0
@@ -110,7 +112,8 @@ def result_in(provider: str, line: Mapping[str, Any], *, job: str, number: int, 
     answer = record.answer or {}
     reading = read_answer(provider, answer or line)
     named = reading.response_id or record.line_id or (f"{job}/{record.name or number}" if job else "")
-    reading = replace(reading, response_id=named, error_type=record.error or reading.error_type)
+    model, error = reading.model or record.model, record.error or reading.error_type
+    reading = replace(reading, model=model, response_id=named, error_type=error)
     started_at_ns = record.begun_ns or _in_time(record.second, now_ns) or started_at(reading, answer, now_ns)
     return Result(reading, _operation(answer) or record.operation, record.request_id, started_at_ns)
 
@@ -186,16 +189,19 @@ _EMBEDDED: Final = ("embedding", "embeddings", "embeddingsByType", "predictions"
 
 
 def _record(provider: str, line: Mapping[str, Any]) -> _Record | None:
-    return _FORMS.get(provider, _of_most)(line)
+    own = _FORMS.get(provider)
+    return (own(line) if own else None) or _of_most(line)
 
 
 def _of_most(line: Mapping[str, Any]) -> _Record | None:
-    """OpenAI's form, which most hosts have, and Anthropic's."""
+    """OpenAI's form, which most hosts have and the others have too, and Anthropic's."""
     if "custom_id" not in line or not any(key in line for key in ("response", "result", "error")):
         return None
     outer = section(line, "response")
+    answer = section(outer, "body") or section(section(line, "result"), "message")
     return _Record(
-        section(outer, "body") or section(section(line, "result"), "message"),
+        answer,
+        model=word(answer, "model"),
         name=word(line, "custom_id"),
         line_id=word(line, "id"),
         request_id=word(outer, "request_id"),
@@ -205,7 +211,7 @@ def _of_most(line: Mapping[str, Any]) -> _Record | None:
 def _of_gemini(line: Mapping[str, Any]) -> _Record | None:
     """A line of a file, or a result that stands in the job itself."""
     answer = section(line, "response")
-    if answer is None and section(line, "error") is None:
+    if "custom_id" in line or (answer is None and section(line, "error") is None):
         return None
     second = second_in(word(answer, "responseId"))
     return _Record(answer, name=word(line, "key"), operation="generate_content", second=second)
@@ -249,4 +255,4 @@ _FORMS: Final[Mapping[str, Callable[[Mapping[str, Any]], _Record | None]]] = {
     "gcp.gemini": _of_gemini,
     "gcp.vertex_ai": _of_vertex,
 }
-"""The form of a provider's lines; all others have that of most."""
+"""The form of a provider's own lines."""

@@ -242,6 +242,12 @@ def test_a_record_that_failed_has_an_error_and_costs_nothing(
     assert (reading.usage, reading.error_type, reading.response_id) == (None, error, answer_id)
 
 
+@pytest.mark.parametrize("provider", ["aws.bedrock", "gcp.gemini", "gcp.vertex_ai"])
+def test_hosts_that_have_a_form_of_their_own_answer_in_openais_too(provider: str) -> None:
+    reading = read(provider, openai(CHAT)).reading
+    assert (reading.usage, reading.model, reading.response_id) == (CHAT_USAGE, "m", "chatcmpl-1")
+
+
 def test_a_record_without_an_id_of_its_answer_has_no_name_unless_its_job_has_one() -> None:
     assert read("aws.bedrock", bedrock(modelOutput=CONVERSE), job="").reading.response_id == ""
 
@@ -261,7 +267,6 @@ def test_counts_that_cannot_be_believed_are_a_fault() -> None:
         ("gcp.vertex_ai", {"request": {"contents": []}}),
         ("aws.bedrock", {"recordId": "r1", "modelInput": {"messages": []}}),
         ("aws.bedrock", {"totalRecordCount": 1, "processedRecordCount": 1, "inputTokenCount": 7}),
-        ("aws.bedrock", openai(CHAT)),
         ("openai", bedrock(modelOutput=CONVERSE)),
     ],
 )
