@@ -2,8 +2,9 @@
 
 Their input is inclusive, but for the two that see Bedrock: those pass AWS's `inputTokens` on, which is what was not
 cached. Some counts are taken for an estimate: botocore's for Cohere and Mistral models, which are counted words and no
-tokens, and for Claude through InvokeModel, where the cached part is not told at all; and those of a streamed Gemini
-answer with thoughts, which google-genai's adds up from different events.
+tokens, and for Claude through InvokeModel, where the cached part is not told at all, and before 0.66 for what Converse
+answers of Claude and Nova likewise; and those of a streamed Gemini answer with thoughts, which google-genai's adds up
+from different events.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ _EXCLUSIVE: Final = ("opentelemetry.instrumentation.genai.bedrock", "opentelemet
 _BOTOCORE: Final = "opentelemetry.instrumentation.botocore"
 _GOOGLE: Final = "opentelemetry.instrumentation.google_genai"
 _ESTIMATED: Final = ("cohere.", "mistral.")
+_CACHING: Final = ("anthropic.", "amazon.nova")
 _METHOD: Final = "rpc.method"
 
 
@@ -50,7 +52,8 @@ def _is_estimated(telling: Telling) -> bool:
     if not telling.scope_name.startswith(_BOTOCORE):
         return False
     family = _family_of(telling)
-    lacks_cache = family.startswith("anthropic.") and telling.text(_METHOD).startswith("InvokeModel")
+    is_early = family.startswith(_CACHING) and telling.is_before(0, 66)
+    lacks_cache = is_early or (family.startswith("anthropic.") and telling.text(_METHOD).startswith("InvokeModel"))
     return lacks_cache or family.startswith(_ESTIMATED)
 
 

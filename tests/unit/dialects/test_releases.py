@@ -140,3 +140,65 @@ def test_a_version_that_is_none_or_strange_is_taken_for_a_new_one(version: str) 
     assert _of_langchain(version, prompt=5300, completion=90) == Usage(
         input_tokens=5300, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90
     )
+
+
+@pytest.mark.parametrize("version", ["0.1.50", "0.1.61", ""])
+@pytest.mark.parametrize("prompt", [10, 2310], ids=["exclusive", "inclusive"])
+def test_converses_total_shows_whether_openinference_passed_its_input_on(version: str, prompt: int) -> None:
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "llm.token_count.prompt": prompt,
+        "llm.token_count.completion": 90,
+        "llm.token_count.total": 2400,
+        "llm.token_count.prompt_details.cache_read": 2000,
+        "llm.token_count.prompt_details.cache_write": 300,
+    }
+    read = call("openinference.instrumentation.bedrock", said, scope_version=version)
+    assert read.usage == Usage(input_tokens=2310, cache_read_tokens=2000, cache_write_5m_tokens=300, output_tokens=90)
+    assert read.usage_quality is UsageQuality.REPORTED
+
+
+@pytest.mark.parametrize(
+    ("scope", "version", "total", "quality"),
+    [
+        ("openinference.instrumentation.bedrock", "0.1.30", 2400, UsageQuality.ESTIMATED),
+        ("openinference.instrumentation.bedrock", "0.1.30", 100, UsageQuality.REPORTED),
+        ("openinference.instrumentation.anthropic", "0.1.13", 100, UsageQuality.ESTIMATED),
+        ("openinference.instrumentation.anthropic", "0.1.14", 100, UsageQuality.REPORTED),
+    ],
+)
+def test_openinference_left_out_what_met_a_cache(scope: str, version: str, total: int, quality: UsageQuality) -> None:
+    said = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "claude-sonnet-4-5",
+        "llm.token_count.prompt": 10,
+        "llm.token_count.completion": 90,
+        "llm.token_count.total": total,
+    }
+    assert call(scope, said, scope_version=version).usage_quality is quality
+
+
+# --- OpenTelemetry's botocore ---
+
+
+@pytest.mark.parametrize(
+    ("model", "version", "quality"),
+    [
+        ("us.anthropic.claude-sonnet-4-5-20250929-v1:0", "0.65b0", UsageQuality.ESTIMATED),
+        ("amazon.nova-lite-v1:0", "0.65b0", UsageQuality.ESTIMATED),
+        ("amazon.nova-lite-v1:0", "0.66b2", UsageQuality.REPORTED),
+        ("meta.llama3-8b-instruct-v1:0", "0.65b0", UsageQuality.REPORTED),
+    ],
+)
+def test_botocore_left_out_what_met_a_cache_before_it_told_it(model: str, version: str, quality: UsageQuality) -> None:
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.system": "aws.bedrock",
+        "gen_ai.request.model": model,
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 90,
+        "rpc.method": "Converse",
+    }
+    scope = "opentelemetry.instrumentation.botocore.bedrock-runtime"
+    assert call(scope, said, scope_version=version).usage_quality is quality
