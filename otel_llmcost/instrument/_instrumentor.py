@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from otel_llmcost.instrument._patch import ModulePatch
 
 _DISABLED: Final = "LLMCOST_DISABLED_INSTRUMENTATIONS"
+_KEEPING: Final = "LLMCOST_KEEP_STREAM_OPTIONS"
+_ALL: Final = "*"
 
 
 class Instrumentor(BaseInstrumentor):
@@ -45,10 +47,13 @@ class Instrumentor(BaseInstrumentor):
         Args:
             **kwargs: `tracer_provider`; `request_hook` and `response_hook`, each called with the span and with what
                 the SDK asks or is answered. What a hook raises is logged, and the call goes on.
+                `keep_stream_options`: whether streams are asked for as the application asks.
         """
         if self.name in disabled(os.environ):
             return
+        keeping = _named(os.environ, _KEEPING)
         for patch in (self.patch, *self.also):
+            patch.keeps_stream_options = kwargs.get("keep_stream_options", bool({self.name, _ALL} & keeping))
             patch.request_hook = kwargs.get("request_hook")
             patch.response_hook = kwargs.get("response_hook")
             patch.apply(kwargs.get("tracer_provider"))
@@ -60,4 +65,8 @@ class Instrumentor(BaseInstrumentor):
 
 def disabled(environ: Mapping[str, str]) -> frozenset[str]:
     """Return the instrumentations that are to stay off, by the name of their module."""
-    return frozenset(filter(None, (name.strip() for name in environ.get(_DISABLED, "").split(","))))
+    return _named(environ, _DISABLED)
+
+
+def _named(environ: Mapping[str, str], variable: str) -> frozenset[str]:
+    return frozenset(filter(None, (name.strip() for name in environ.get(variable, "").split(","))))

@@ -45,10 +45,12 @@ class ModulePatch:
         fault: Why the last attempt to patch a module failed; empty where none did.
         request_hook: Called with the span and what the SDK asks, before it asks; None for nothing.
         response_hook: Called with the span and what the SDK is answered; None for nothing.
+        keeps_stream_options: Whether streams are asked for as the application asks, though they may tell no usage then.
     """
 
     request_hook: Hook | None = None
     response_hook: Hook | None = None
+    keeps_stream_options = False
 
     def __init__(self, package: str, *modules: str) -> None:
         self.package = package

@@ -172,7 +172,8 @@ class Patch(ModulePatch):
         """Whether a stream is to be asked for its usage: the application has not said, and the host takes it."""
         given = body.get(_STREAM_OPTIONS)
         return (
-            not place.tells_unasked
+            not self.keeps_stream_options
+            and not place.tells_unasked
             and not (isinstance(given, dict) and "include_usage" in given)
             and isinstance(options.json_data, dict)
             and str(place.base_url) not in self._without_stream_options

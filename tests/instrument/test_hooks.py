@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import otel_llmcost
 from otel_llmcost.instrument.anthropic import AnthropicInstrumentor
 from otel_llmcost.instrument.openai import OpenAIInstrumentor
+from otel_llmcost.usage import UsageQuality
 from tests.instrument import wire
 from tests.instrument.test_surfaces import ASKED, CHAT, _chat_answer
 from tests.support.replay import json_answer, openai_error
@@ -129,3 +130,25 @@ def test_what_is_disabled_stays_off_however_it_is_instrumented(
     finally:
         OpenAIInstrumentor().uninstrument()
         otel_llmcost.uninstrument()
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "variable for all"])
+def test_streams_are_asked_for_as_the_application_asks_where_it_wants_so(
+    telemetry: Telemetry, server: ReplayServer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    server.answer_with(_chat_answer)
+    OpenAIInstrumentor().uninstrument()
+    if way != "option":
+        monkeypatch.setenv("LLMCOST_KEEP_STREAM_OPTIONS", "groq, openai" if way == "variable" else "*")
+    OpenAIInstrumentor().instrument(**({"keep_stream_options": True} if way == "option" else {}))
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="test") as client:
+        list(client.chat.completions.create(**ASKED, stream=True))
+    OpenAIInstrumentor().uninstrument()
+    monkeypatch.delenv("LLMCOST_KEEP_STREAM_OPTIONS", raising=False)
+    OpenAIInstrumentor().instrument()
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="test") as client:
+        list(client.chat.completions.create(**ASKED, stream=True))
+    kept, asked = telemetry.calls()
+    assert ["stream_options" in request.json for request in server.requests] == [False, True]
+    assert (kept.usage, kept.usage_quality, kept.finish_reason) == (None, UsageQuality.MISSING, asked.finish_reason)
+    assert asked.usage == CHAT
