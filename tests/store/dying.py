@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from otel_llmcost.ledger import books
 from otel_llmcost.ledger.backfill import Progress, backfill, exports
+from otel_llmcost.ledger.backfill.batches import parts_of_results
 from otel_llmcost.ledger.reprice import reprice
 from otel_llmcost.store import connect
-from tests.store import test_books
+from tests.store import test_batch_results, test_books
 from tests.store.test_backfill import PRICER
 from tests.store.test_reprice import NEW, WINDOW
 
@@ -35,6 +36,10 @@ def run(operation: str, store: Store, place: Path) -> None:
         books.close(store, test_books.LAST, today=test_books.TODAY, **test_books.WHO)
     elif operation == "erase":
         store.erase("tenant", "leaving", actor="dpo", reason="asked for it")
+    elif operation == "results":
+        path, job = place / "in.jsonl.out", test_batch_results.NOVA
+        parts = partial(parts_of_results, store, path, test_batch_results.blank(), job, lines=20)
+        backfill(store, parts, test_batch_results.PRICER, Progress(place / "progress", "test"))
     else:
         parts = partial(exports.parts_of_export, place / "spend.csv", exports.of_litellm)
         backfill(store, parts, PRICER, Progress(place / "progress", "test"))

@@ -16,7 +16,7 @@ import pytest
 
 from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import connect
-from tests.store import test_books, test_erasing, test_reprice
+from tests.store import test_batch_results, test_books, test_erasing, test_reprice
 from tests.store.dying import run
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, SAID, a_call
 
@@ -28,6 +28,7 @@ STEPS = {
     "reprice": (2, 4, 6, 20),
     "erase": (4, 6, 8, 30, 40),
     "backfill": (2, 5, 12),
+    "results": (4, 8, 14),
     "close": (13, 28, 29, 30),
 }
 """Statements before which the process dies; together they stand in each part of each operation."""
@@ -46,6 +47,8 @@ def prepare(operation: str, store: Store, place: Path) -> None:
         store.derive(*SAID)
     elif operation == "close":
         store.write([a_call(1, started_at_ns=test_books.at_ns(test_books.LAST), cost=5)])
+    elif operation == "results":
+        test_batch_results.written(place / "in.jsonl.out", *map(test_batch_results.nova, range(50)))
     elif operation == "backfill":
         start = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).isoformat()
         row = {"startTime": start, "model": "gpt-5.2", "prompt_tokens": "1000", "completion_tokens": "100"}
@@ -77,6 +80,8 @@ EXPECTED = {
     "erase": (("", 2, 0, Decimal("0.000000004005")), ("chat", 1, 0, Decimal("0.00000000002"))),
     # 1,000 input tokens at 2 and 100 output tokens at 10 USD a million, fifty times.
     "backfill": (("", 50, 0, Decimal("0.15")),),
+    # Fifty at 0.0013.
+    "results": (("", 50, 0, Decimal("0.065")),),
     "close": ((1, 5 * PICO, 1, [(1, 5 * PICO)]),),
 }
 
