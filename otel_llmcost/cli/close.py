@@ -45,7 +45,7 @@ def close(
 def _line(booked: "Booked", month: date) -> str:
     from otel_llmcost.cli.amounts import money, plural
 
-    of = "in it" if booked.month == month else f"since {booked.month:%Y-%m} was closed"
+    of = "in it" if booked.month == month else f"of {booked.month:%Y-%m}, in no books before"
     return (
         f"{plural(booked.calls, 'call')} {of}: {money(booked.list_cost)} list, {money(booked.effective_cost)} effective"
     )

@@ -1,8 +1,9 @@
 """Books: a month that is closed never changes.
 
 Closing copies what the month cost by then. What is still found out of it afterwards (a late call, an erasure) is booked
-in the next month that is closed, by its own month; repricing leaves closed months alone. So the books of all months
-together are what all calls cost when the last one was closed.
+in the next month that is closed, by its own month, and so is a month before it that nobody closed; repricing leaves
+closed months alone. So the books of all months together are what all calls up to the last of them cost when it was
+closed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Booked:
 
     Attributes:
         month: In which the calls started, by its first day.
-        calls: How many; of earlier months the difference to what was booked of them.
+        calls: How many; of earlier months what was not booked of them, less what was and has gone.
         list_cost: Pico-USD at published prices; effective_cost after negotiated ones.
     """
 

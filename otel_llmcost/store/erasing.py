@@ -178,7 +178,7 @@ def _tables_with(engine: Engine, column: str) -> list[str]:
         FROM system.columns AS c
         INNER JOIN system.tables AS t ON t.database = c.database AND t.name = c.table
         WHERE c.database = {database:String} AND c.name = {column:String} AND t.engine LIKE '%MergeTree'
-            AND c.table NOT IN ('llm_calls_log', 'limits_log')
+            AND c.table != 'llm_calls_log'
         ORDER BY c.table
     """
     return [row[0] for row in engine.query(sql, {"database": _home(engine), "column": column}).result_rows]

@@ -12,7 +12,7 @@ from otel_llmcost.errors import ConfigError
 from otel_llmcost.ledger import books
 from otel_llmcost.ledger.books import Booked
 from otel_llmcost.money import PicoUSD
-from tests.store.ledger import PICO, a_call
+from tests.store.ledger import HOUR_NS, PICO, a_call
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
@@ -57,6 +57,17 @@ def test_what_comes_after_closing_is_booked_in_the_next_month(store: Store) -> N
     )
     events = store.query("SELECT calls, list_cost, actor FROM cost_events WHERE kind = 'month_closed' ORDER BY calls")
     assert events.rows == ((1, 100 * PICO, "finance"), (3, 2_037 * PICO, "finance"))
+
+
+def test_a_month_that_nobody_closed_is_booked_with_the_next_one(store: Store) -> None:
+    """Or its cost would stand in no books for ever, since months are closed in their order."""
+    store.write([a_call(1, started_at_ns=at_ns(BEFORE), cost=100), a_call(2, started_at_ns=at_ns(LAST), cost=5)])
+    store.write([a_call(3, started_at_ns=at_ns(TODAY.replace(day=1)) - 8 * 24 * HOUR_NS, cost=70_000)])  # of this month
+    assert books.close(store, LAST, today=TODAY, **WHO) == (
+        Booked(LAST, 1, PicoUSD(5), PicoUSD(5)),
+        Booked(BEFORE, 1, PicoUSD(100), PicoUSD(100)),
+    )
+    assert in_books(store, LAST) == 105 * PICO
 
 
 @pytest.mark.long

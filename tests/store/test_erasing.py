@@ -60,6 +60,8 @@ def places_that_name(store: Store, word: str) -> list[str]:
 def test_nothing_of_them_is_left_and_the_rest_adds_up(store: Store, kind: str, value: str, stay: list[int]) -> None:
     all_calls = calls()
     store.write(all_calls)
+    limits = {"scope": [f"tenant={name}" for name in ("leaving", "staying")], "tenant": ["leaving", "staying"]}
+    store._engine.insert("limits_log", limits, {})
     store.derive(*SAID)
     erased = store.erase(kind, value, **WHO)
     assert (erased.calls, erased.hours) == (5 - len(stay), 2)

@@ -1,5 +1,5 @@
--- What the books of a month have to say: what it cost, and what came of months that were closed before. Nothing is
--- written for what adds up to nothing.
+-- What the books of a month have to say: what it cost, and whatever of earlier months stands in no books yet, because it
+-- came later or because they were never closed. Nothing is written for what adds up to nothing.
 SELECT
     d.month AS month,
     d.feature AS feature,
@@ -25,8 +25,7 @@ FROM
         ifNull(s.list_cost, 0) AS list_cost,
         ifNull(s.effective_cost, 0) AS effective_cost
     FROM spend_daily AS s
-    WHERE toStartOfMonth(s.day) = {month:Date}
-        OR toStartOfMonth(s.day) IN (SELECT m.month FROM closed_months AS m)
+    WHERE s.day < {month:Date} + INTERVAL 1 MONTH
     UNION ALL
     SELECT
         b.month AS month,
