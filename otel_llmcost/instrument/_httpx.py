@@ -63,7 +63,7 @@ def asked_of(
     limit = body.get("max_tokens") or body.get("max_completion_tokens") or body.get("max_output_tokens")
     return Asked(
         surface=route.surface,
-        provider=known or provider,
+        provider=route.surface.sold_as or known or provider,
         provider_source="host" if known else "sdk",
         server_address=host,
         base_url=f"{parts.scheme}://{parts.netloc}",

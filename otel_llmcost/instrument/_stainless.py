@@ -334,7 +334,7 @@ def _asked(place: Place, route: Route, body: Mapping[str, Any]) -> Asked:
     limit = body.get("max_completion_tokens") or body.get("max_output_tokens") or body.get("max_tokens")
     return Asked(
         surface=route.surface,
-        provider=place.provider,
+        provider=route.surface.sold_as or place.provider,
         provider_source=place.provider_source,
         server_address=place.host,
         base_url=place.base_url,

@@ -1,6 +1,8 @@
-"""OpenAI's own API: chat, completions, responses, embeddings; images, audio, realtime events and batches.
+"""OpenAI's own API: chat, completions, responses, embeddings, decisions; images, audio, sessions and batches.
 
-In chat only models made for it search the web, and they do so for each answer, at a fee that no count tells.
+Decisions have prices of their own for the same models. A Live session is sold by the second, "covering both input and
+output audio", and told as running totals; what it delegates are responses and decisions like any other. In chat only
+models made for it search the web, and they do so for each answer, at a fee that no count tells.
 Source: OpenAI API reference, objects "Realtime server events" and "Batch output"; OpenAI docs, "Web search" and
 "Pricing"; checked 2026-11-22, the first two against recorded exchanges.
 """
@@ -25,12 +27,13 @@ from otel_llmcost.providers.formats.openai import (
     read_responses,
     read_usage,
 )
-from otel_llmcost.providers.reading import Reading, error_in, section
+from otel_llmcost.providers.reading import Reading, Surface, error_in, section, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
+    "DECISIONS",
     "MEDIA_SURFACES",
     "SURFACES",
     "fold_chat",
@@ -43,6 +46,7 @@ __all__ = [
     "read_chat",
     "read_embeddings",
     "read_images",
+    "read_live_event",
     "read_realtime_event",
     "read_responses",
     "read_transcription",
@@ -78,6 +82,15 @@ def read_realtime_event(event: Mapping[str, Any]) -> Reading:
     return read_transcription(event)
 
 
+def read_live_event(event: Mapping[str, Any]) -> Reading:
+    """Return what an event of a Live session tells of all of it: its audio up to now, and which model it is, or none.
+
+    The session has the same id in all of them.
+    """
+    session = section(event, "session")
+    return replace(read_transcription(event), model=word(session, "model"), response_id=word(session, "id"))
+
+
 def read_batch_line(line: Mapping[str, Any]) -> Reading:
     """Return what a line of a batch's output or error file tells. Nothing in it says that it cost half."""
     outer = section(line, "response")
@@ -100,7 +113,11 @@ _SEARCHING: Final = ("-search-preview", "-search-api")
 
 _SURFACES: Final = openai.surfaces()
 
+DECISIONS: Final = Surface(operation="chat", read=read_embeddings, sold_as="openai-decisions")
+"""How a decision is read: a model and a usage, as of embeddings."""
+
 SURFACES: Final = _SURFACES | {
-    "/chat/completions": replace(_SURFACES["/chat/completions"], read=read_chat, fold=fold_chat)
+    "/chat/completions": replace(_SURFACES["/chat/completions"], read=read_chat, fold=fold_chat),
+    "/decisions": DECISIONS,
 }
 """How each path of the API is read, by its ending."""

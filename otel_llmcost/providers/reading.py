@@ -81,6 +81,7 @@ class Surface:
             and nobody changes it.
         tail: Whether `read` needs only what stands behind a long answer's data, such as embeddings.
         complete: Adds what the HTTP headers tell, their names in lower case; None where they tell nothing.
+        sold_as: Under which name of a provider it has its prices; empty where that is the provider's own.
     """
 
     operation: str
@@ -92,6 +93,7 @@ class Surface:
     essence: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
     tail: bool = field(default=False)
     complete: Callable[[Reading, Mapping[str, str]], Reading] | None = None
+    sold_as: str = ""
 
 
 def note(record: LLMCall, reading: Reading) -> None:

@@ -304,3 +304,23 @@ def test_a_recorded_exchange_is_told_as_the_provider_billed_it(
     assert {name: count for name, count in told.items() if expected.get(name) is not None} == {
         name: expected[name] for name in told if expected.get(name) is not None
     }
+
+
+@pytest.mark.cell(provider="openai", surface="decisions", mode="sync", shape="plain")
+def test_a_decision_is_sold_under_a_name_of_its_own(server: ReplayServer, telemetry: Telemetry) -> None:
+    """The same models have other prices there."""
+    usage = {
+        "input_tokens": 300,
+        "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 0},
+        "output_tokens": 0,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 300,
+    }
+    server.answer_with(json_answer({"answers": [], "model": "gpt-6-luna", "usage": usage}))
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="test")
+    if not hasattr(client, "decisions"):
+        pytest.skip("this release has none")
+    client.post("/decisions", body={"model": "gpt-6-luna", "input": "Is it?", "questions": []}, cast_to=object)
+    call = telemetry.call()
+    assert (call.provider, call.response_model) == ("openai-decisions", "gpt-6-luna")
+    assert call.usage == Usage(input_tokens=300, cache_read_tokens=100)

@@ -218,3 +218,75 @@ def test_uninstrumenting_leaves_connections_as_they_were(telemetry: Telemetry) -
     with session_of(EVENTS) as url:
         assert _heard(url) == len(EVENTS)
     assert telemetry.calls() == []
+
+
+_LIVE = {"id": "live_1", "model": "gpt-live-1", "type": "live"}
+_DELEGATED = wire.response(id="resp_9", output=[])
+_DECISION = {
+    "answers": [],
+    "model": "gpt-6-luna",
+    "usage": {
+        "input_tokens": 300,
+        "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 0},
+        "output_tokens": 0,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 300,
+    },
+}
+_DECIDED = Usage(input_tokens=300, cache_read_tokens=100)
+_WHOLE = {"type": "session.closed", "event_id": "e8", "reason": "close_requested", "session": _LIVE}
+LIVE_EVENTS: list[dict[str, Any]] = [
+    {"type": "session.started", "event_id": "e1", "session": _LIVE},
+    {"type": "session.usage.updated", "event_id": "e2", "usage": {"seconds": 12.5}},
+    {"type": "response.event", "event_id": "e3", "event": {"type": "response.created", "response": _DELEGATED}},
+    {"type": "response.event", "event_id": "e4", "event": {"type": "response.completed", "response": _DELEGATED}},
+    {
+        "type": "decision.event",
+        "source_event_type": "session.input_transcript.delta",
+        "event_id": "e5",
+        "event": {"type": "decision.completed", "decision": _DECISION},
+    },
+    {**_WHOLE, "usage": {"seconds": 61.4}},
+]
+
+
+def _hear_live(url: str, events: int) -> None:
+    if not hasattr(openai.OpenAI(api_key="test"), "live"):
+        pytest.skip("this release has no such connection")
+    with (
+        openai.OpenAI(api_key="test", websocket_base_url=url) as client,
+        client.live.connect() as connection,
+    ):
+        for _ in range(events):
+            connection.recv_bytes()
+
+
+@pytest.mark.cell(provider="openai", surface="live", mode="sync", shape="stream")
+def test_a_live_session_is_a_call_and_so_is_what_it_delegates(telemetry: Telemetry) -> None:
+    with session_of(LIVE_EVENTS, stays=True) as url:
+        _hear_live(url, len(LIVE_EVENTS))
+    calls = {call.request_model: call for call in telemetry.calls()}
+    assert len(telemetry.calls()) == len(telemetry.spans()) == 3
+    whole, decided = calls["gpt-live-1"], calls["gpt-6-luna"]
+    assert (whole.usage, whole.response_id, whole.usage_quality) == (
+        Usage(audio_second=61),
+        "live_1",
+        UsageQuality.REPORTED,
+    )
+    assert (decided.usage, decided.provider) == (_DECIDED, "openai-decisions")
+    assert [call.response_id for call in telemetry.calls() if call.usage and call.usage.output_tokens] == ["resp_9"]
+
+
+@pytest.mark.cell(provider="openai", surface="live", mode="sync", shape="abort")
+def test_a_live_session_that_was_left_tells_its_total_so_far(telemetry: Telemetry) -> None:
+    with session_of(LIVE_EVENTS[:2]) as url, pytest.raises(Exception, match="1000"):
+        _hear_live(url, 3)
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality) == (Usage(audio_second=13), UsageQuality.PARTIAL)
+
+
+def test_several_connections_to_one_live_session_tell_it_once(telemetry: Telemetry) -> None:
+    for _ in range(2):
+        with session_of([{**_WHOLE, "usage": {"seconds": 61.4}}], stays=True) as url:
+            _hear_live(url, 1)
+    assert telemetry.call().usage == Usage(audio_second=61)
