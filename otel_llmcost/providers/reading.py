@@ -133,6 +133,12 @@ def count(of: Mapping[str, Any] | None, *keys: str) -> int:
     return 0
 
 
+def whole(of: Mapping[str, Any] | None, key: str) -> int:
+    """Return the count under `key`, 0 where there is none: of what stands beside a usage, and spoils none of it."""
+    value = of.get(key) if of else None
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else 0
+
+
 def known(of: Mapping[str, Any], *keys: str) -> None:
     """Do nothing if one of `keys` holds anything.
 

@@ -2,7 +2,8 @@
 
 "Reasoning token consumption will be counted separately from completion_tokens, but will be counted in the
 total_tokens": in chat the output is the sum of both. Responses count as OpenAI does, reasoning inside the output.
-`cost_in_usd_ticks` is what was billed, tools included; a tick is 1e-10 USD, which is 100 pico-USD.
+`cost_in_usd_ticks` is what was billed, tools included; a tick is 1e-10 USD, which is 100 pico-USD. Which tools ran is
+told in `server_side_tool_usage_details`, and no rate is known for them: then that cost is the price.
 Source: xAI docs, "Consumption and rate limits" and "Cost tracking"; checked 2026-11-22.
 """
 
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.money import PicoUSD
 from otel_llmcost.providers.formats import media, openai
-from otel_llmcost.providers.reading import count, section
+from otel_llmcost.providers.reading import count, section, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from otel_llmcost.usage import Usage
 
 _COST: Final = "cost_in_usd_ticks"
+_TOOLS: Final = {
+    "web_search": ("web_search_calls", "x_search_calls"),
+    "file_search": ("file_search_calls", "document_search_calls"),
+    "code_session": ("code_interpreter_calls",),
+}
+"""A count of `Usage` → what is counted there, as xAI calls it."""
 _PICO_PER_TICK: Final = 100
 
 
@@ -50,6 +57,13 @@ def read_cost(usage: Mapping[str, Any]) -> PicoUSD | None:
         return None
 
 
+def read_tools(usage: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return the tools that xAI ran and bills; none where it does not say."""
+    told = section(usage, "server_side_tool_usage_details")
+    counts = {name: sum(whole(told, call) for call in calls) for name, calls in _TOOLS.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
 def read_images(body: Mapping[str, Any]) -> Reading:
     """Return what a list of images tells; their usage may name what they cost, and no count."""
     told = section(body, "usage") or {}
@@ -58,7 +72,7 @@ def read_images(body: Mapping[str, Any]) -> Reading:
     return replace(media.read_images(body), reported_cost=read_cost(told))
 
 
-_ACCENT: Final = openai.Accent(usage=read_usage, cost=read_cost, bills_pages=True)
+_ACCENT: Final = openai.Accent(usage=read_usage, cost=read_cost, tools=read_tools, bills_pages=True)
 
 _IMAGES: Final = replace(media.MEDIA_SURFACES["/images/generations"], read=read_images)
 

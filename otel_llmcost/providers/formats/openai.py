@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.providers.reading import (
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from otel_llmcost.money import PicoUSD
+
+_NO_TOOLS: Final[Mapping[str, int]] = MappingProxyType({})
 
 COUNTS: Final = ("input_tokens", "prompt_tokens", "output_tokens", "completion_tokens", "total_tokens")
 """A usage object names at least one of these."""
@@ -75,6 +78,10 @@ def _no_cost(usage: Mapping[str, Any]) -> None:  # noqa: ARG001 - the signature 
     return None
 
 
+def _no_tools(usage: Mapping[str, Any]) -> Mapping[str, int]:  # noqa: ARG001 - the signature of those that tell some
+    return _NO_TOOLS
+
+
 def _no_tier(usage: Mapping[str, Any]) -> str:  # noqa: ARG001 - the signature of those that tell one
     return ""
 
@@ -89,6 +96,7 @@ class Accent:
         cost: Reads what the host says, in a usage object, that the call cost.
         usage_in: Finds the usage object in an answer or an event of a stream.
         tier: Reads the tier that served, where the host tells it in a usage object.
+        tools: Reads which tools are billed, where the host tells it there: counts of `Usage` by their names.
         bills_pages: Whether a web search that opened or looked through a page is billed as any other.
     """
 
@@ -97,11 +105,19 @@ class Accent:
     cost: Callable[[Mapping[str, Any]], PicoUSD | None] = _no_cost
     usage_in: Callable[[Mapping[str, Any]], object] = _usage_in
     tier: Callable[[Mapping[str, Any]], str] = _no_tier
+    tools: Callable[[Mapping[str, Any]], Mapping[str, int]] = _no_tools
     bills_pages: bool = False
 
     def cost_in(self, usage: object) -> PicoUSD | None:
         """Return what the host says that the call cost; None where it does not say."""
         return self.cost(usage) if isinstance(usage, dict) else None
+
+    def billed_in(self, told: object, usage: Usage | None, **tools: int) -> Usage | None:
+        """Return what is billed where a usage object, or else `tools`, says other tools than were counted."""
+        said = {**tools, **self.tools(told)} if usage is not None and isinstance(told, dict) else tools
+        if usage is None or all(getattr(usage, name) == count for name, count in said.items()):
+            return None
+        return replace(usage, **said)
 
     def tier_in(self, answer: Mapping[str, Any], usage: object) -> str:
         """Return the tier that served; empty where the host does not say."""
@@ -121,6 +137,7 @@ def read_chat(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         model=word(body, "model"),
         response_id=word(body, "id"),
         usage=usage,
+        billed=accent.billed_in(told, usage),
         reported_cost=accent.cost_in(told),
         service_tier=accent.tier_in(body, told),
         finish_reason=",".join(filter(None, (word(choice, "finish_reason") for choice in choices))),
@@ -147,6 +164,7 @@ def fold_chat(events: Sequence[Mapping[str, Any]], accent: Accent = PLAIN) -> Re
         model=word(whole, "model"),
         response_id=word(whole, "id"),
         usage=usage,
+        billed=accent.billed_in(whole.get("usage"), usage),
         reported_cost=accent.cost_in(whole.get("usage")),
         service_tier=accent.tier_in(whole, whole.get("usage")),
         finish_reason=",".join(reasons[index] for index in sorted(reasons)),
@@ -179,7 +197,7 @@ def read_responses(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         model=word(body, "model"),
         response_id=word(body, "id"),
         usage=usage,
-        billed=replace(usage, web_search=searches) if usage and usage.web_search != searches else None,
+        billed=accent.billed_in(told, usage, web_search=searches),
         reported_cost=accent.cost_in(told),
         service_tier=accent.tier_in(body, told),
         finish_reason=word(cut, "reason") if cut else status if status in _FINAL else "",

@@ -76,6 +76,17 @@ def test_a_tick_is_a_hundred_pico() -> None:
     assert xai.read_any({"usage": {"prompt_tokens": 1}}).reported_cost is None
 
 
+def test_tools_that_xai_ran_are_billed() -> None:
+    details = {"web_search_calls": 2, "x_search_calls": 1, "code_interpreter_calls": 0, "mcp_calls": 4}
+    usage = {"input_tokens": 1, "output_tokens": 1, "server_side_tool_usage_details": details}
+    for body in ({"object": "response", "usage": usage}, {"choices": [], "usage": usage}):
+        reading = xai.read_any(body)
+        assert reading.usage == Usage(input_tokens=1, output_tokens=1)
+        assert reading.billed == Usage(input_tokens=1, output_tokens=1, web_search=3)
+    usage["server_side_tool_usage_details"] = {"web_search_calls": -1, "x_search_calls": None}
+    assert (xai.read_any({"usage": usage}).usage, xai.read_any({"usage": usage}).billed) == (reading.usage, None)
+
+
 def test_images_of_xai_tell_their_cost_and_no_tokens() -> None:
     read = xai.SURFACES["/images/generations"].read
     reading = read({"data": [{"url": "…"}, {"url": "…"}], "usage": {"cost_in_usd_ticks": 400_000_000}})

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from otel_llmcost.providers.openrouter import SURFACES, read_any
+from otel_llmcost.usage import Usage
 
 TOKENS = {"prompt_tokens": 2317, "completion_tokens": 53}
 
@@ -42,3 +43,13 @@ def test_a_stream_tells_the_cost_with_the_usage() -> None:
     fold = SURFACES["/chat/completions"].fold
     assert fold is not None
     assert fold([{"id": "g"}, {"choices": [], "usage": TOKENS | {"cost": 0.25}}]).reported_cost == 250_000_000_000
+
+
+@pytest.mark.parametrize("name", ["server_tool_use_details", "server_tool_use"])
+def test_searches_are_billed(name: str) -> None:
+    usage = {"prompt_tokens": 8174, "completion_tokens": 30, "cost": 0.0133176, name: {"web_search_requests": 1}}
+    chat = SURFACES["/chat/completions"]
+    assert chat.fold is not None
+    for reading in (read_any({"usage": usage}), chat.fold([{"choices": [], "usage": usage}])):
+        assert reading.usage == Usage(input_tokens=8174, output_tokens=30)
+        assert reading.billed == Usage(input_tokens=8174, output_tokens=30, web_search=1)
