@@ -30,6 +30,8 @@ MAX_HASHED: Final = 64 * 1024
 """Bytes of a text that are hashed, with its length: what differs only behind them in as many bytes is the same."""
 
 _SYSTEM: Final = ("system", "instructions", "systemInstruction", "system_instruction", "preamble")
+_SYSTEM_FIRST: Final = ("messages", "input")
+"""Turns of which the first may be the system's: those of chat, and of responses."""
 _TOOLS: Final = ("tools", "functions", "toolConfig")
 _TURNS: Final = ("messages", "contents", "input", "inputs", "texts")
 _WHOLE: Final = ("prompt", "message", "inputText", "query")
@@ -111,9 +113,8 @@ def _prompt_parts(body: Mapping[str, Any]) -> Iterator[object]:
     for name in _SYSTEM:
         if said := body.get(name):
             yield said
-    turns = body.get("messages")
-    if isinstance(turns, list):
-        for turn in turns:
+    for turns in map(body.get, _SYSTEM_FIRST):
+        for turn in turns if isinstance(turns, list) else ():
             if not isinstance(turn, dict) or turn.get("role") not in _SYSTEM_ROLES:
                 break
             if said := turn.get("content"):

@@ -28,6 +28,7 @@ SAYING_BE_BRIEF = [
     pytest.param({"messages": [{"role": "system", "content": "Be brief."}, ASKED]}, id="openai chat"),
     pytest.param({"messages": [{"role": "developer", "content": "Be brief."}, ASKED]}, id="openai developer"),
     pytest.param({"instructions": "Be brief.", "input": ASKED["content"]}, id="openai responses"),
+    pytest.param({"input": [{"role": "developer", "content": "Be brief."}, ASKED]}, id="openai responses, in turns"),
     pytest.param({"system": "Be brief.", "messages": [ASKED]}, id="anthropic messages"),
 ]
 
