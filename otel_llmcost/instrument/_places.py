@@ -28,6 +28,7 @@ class Place(NamedTuple):
         provider: Who sells there, in semconv's spelling.
         provider_source: How that is known: `host` or `sdk`.
         tells_unasked: Whether streams tell their usage in any case.
+        region: The AWS region that the client was made for; empty for clients of no cloud.
     """
 
     base_url: Any
@@ -36,6 +37,7 @@ class Place(NamedTuple):
     provider: str
     provider_source: str
     tells_unasked: bool
+    region: str
 
 
 class Places:
@@ -81,6 +83,7 @@ class Places:
             provider=provider,
             provider_source="host" if at_host else "sdk",
             tells_unasked=provider in _TELL_UNASKED,
+            region=region if isinstance(region := getattr(client, "aws_region", ""), str) else "",
         )
 
     def _find_route(self, provider: str, base_path: str, url: str) -> Route | None:

@@ -342,7 +342,7 @@ def _asked(place: Place, route: Route, body: Mapping[str, Any]) -> Asked:
         is_stream=body.get("stream") is True,
         max_output_tokens=limit if isinstance(limit, int) else None,
         service_tier=_text(body.get("service_tier")),
-        region=route.region,
+        region=route.region or place.region,
         body=body,
     )
 

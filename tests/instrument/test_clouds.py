@@ -56,7 +56,7 @@ CLOUDS: dict[str, tuple[Callable[..., Any], str, str, str, str]] = {
         PROFILE,
         f"/model/{PROFILE}/invoke",
         f"/model/{PROFILE}/invoke-with-response-stream",
-        "",
+        "eu-west-1",
     ),
     "gcp.vertex_ai": (
         _vertex,

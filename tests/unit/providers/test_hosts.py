@@ -19,6 +19,7 @@ from otel_llmcost.providers.hosts import provider_at
         ("us-central1-aiplatform.googleapis.com", "gcp.vertex_ai"),
         ("eu-west-1.api.x.ai", "x_ai"),
         ("api.z.ai", "zai"),
+        ("router.huggingface.co", "huggingface"),
         ("acme.cloud.databricks.com", "databricks"),
         ("127.0.0.1", ""),
         ("notopenai.azure.com.evil.example", ""),
