@@ -32,6 +32,7 @@ from otel_llmcost.providers.reading import (
     section,
     spelled,
     usage_or_fault,
+    whole,
     word,
 )
 from otel_llmcost.usage import Usage
@@ -164,13 +165,14 @@ def _reading(body: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], e
 
     usage, fault = usage_or_fault(with_searches, body.get("usageMetadata"))
     told = section(body, "usageMetadata")
+    reasons = {whole(each, "index"): said for each in candidates if (said := spelled(each, "finishReason"))}
     parts = [part for each in candidates for part in objects(section(each, "content"), "parts")]
     return Reading(
         model=model,
         response_id=word(body, "responseId"),
         usage=usage,
         service_tier=spelled(told, "serviceTier") or spelled(told, "trafficType"),
-        finish_reason=",".join(filter(None, (spelled(each, "finishReason") for each in candidates))),
+        finish_reason=",".join(reasons[index] for index in sorted(reasons)),
         tool_call_count=sum(section(part, "functionCall") is not None for part in parts),
         error_type=error or error_in(body),
         fault=fault,
@@ -253,7 +255,7 @@ def read_any(body: Mapping[str, Any]) -> Reading:
 
 
 _READ_OF_EVENT: Final = ("modelVersion", "responseId", "usageMetadata", "error")
-_READ_OF_CANDIDATE: Final = ("finishReason", "groundingMetadata")
+_READ_OF_CANDIDATE: Final = ("index", "finishReason", "groundingMetadata")
 _CONTENT: Final = Surface(
     operation="generate_content",
     read=read_content,

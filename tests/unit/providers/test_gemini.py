@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_llmcost.providers.formats.google import fold_content, read_content, read_usage
+from otel_llmcost.providers.formats.google import essence_of, fold_content, read_content, read_usage
 from otel_llmcost.providers.gemini import read_any
 from otel_llmcost.usage import Usage
 
@@ -123,3 +123,10 @@ def test_in_openais_format_the_thoughts_are_what_the_total_has_more() -> None:
     usage = {"completion_tokens": 6, "prompt_tokens": 66, "total_tokens": 100}
     expected = Usage(input_tokens=66, output_tokens=34, reasoning_tokens=28)
     assert read_any(body | {"usage": usage}).usage == expected
+
+
+def test_each_candidate_has_one_reason_however_often_a_stream_says_it() -> None:
+    said = [{"finishReason": "STOP"}, {"index": 1, "finishReason": "MAX_TOKENS"}]
+    events = [{"candidates": said[:1]}, {"candidates": said[1:]}, {"candidates": said}]
+    assert fold_content(list(map(essence_of, events))).finish_reason == "STOP,MAX_TOKENS"
+    assert read_content({"candidates": said}).finish_reason == "STOP,MAX_TOKENS"
