@@ -114,10 +114,10 @@ class Accent:
 
     def billed_in(self, told: object, usage: Usage | None, **tools: int) -> Usage | None:
         """Return what is billed where a usage object, or else `tools`, says other tools than were counted."""
-        said = {**tools, **self.tools(told)} if usage is not None and isinstance(told, dict) else tools
-        if usage is None or all(getattr(usage, name) == count for name, count in said.items()):
-            return None
-        return replace(usage, **said)
+        if usage is None or not isinstance(told, dict) or (self.tools is _no_tools and not tools):
+            return None  # nearly always
+        said = {**tools, **self.tools(told)}
+        return replace(usage, **said) if any(getattr(usage, name) != count for name, count in said.items()) else None
 
     def tier_in(self, answer: Mapping[str, Any], usage: object) -> str:
         """Return the tier that served; empty where the host does not say."""
