@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llmcost.dialects.counts import Counts, usage_of
 from otel_llmcost.dialects.reading import call_of, from_json, maker_of
 from otel_llmcost.dialects.telling import whole
+from otel_llmcost.providers.reading import Reading
 from otel_llmcost.providers.registry import read_answer
+from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
@@ -33,12 +35,16 @@ def read(telling: Telling) -> LLMCall | None:
         return None
     model = telling.text(f"{_PREFIX}model.name")
     maker = maker_of(model)
-    usage, rule = _usage_of(from_json(telling.attributes.get(f"{_PREFIX}usage_details")), maker)
+    said = from_json(telling.attributes.get(f"{_PREFIX}usage_details"))
+    raw = _raw_in(said, maker)
+    usage, rule = (raw.usage, _RAW if raw.usage else "") if raw else _buckets_in(said)
     return call_of(
         telling,
         NAME,
         provider=maker,
         usage=usage,
+        billed=raw.billed if raw else None,
+        quality=UsageQuality.PARTIAL if raw and raw.is_partial else UsageQuality.REPORTED,
         input_semantics=rule,
         operation=operation,
         request_model=model,
@@ -48,10 +54,15 @@ def read(telling: Telling) -> LLMCall | None:
     )
 
 
-def _usage_of(said: dict[str, Any], maker: str) -> tuple[Usage | None, str]:
-    if "input" not in said and ("prompt_tokens" in said or "input_tokens" in said):
-        reading = read_answer(maker or "openai", {"usage": said})
-        return (None, "") if reading.fault else (reading.usage, _RAW)
+def _raw_in(said: dict[str, Any], maker: str) -> Reading | None:
+    """Return what the provider's own usage tells; None where there are buckets."""
+    if "input" in said or not ("prompt_tokens" in said or "input_tokens" in said):
+        return None
+    reading = read_answer(maker or "openai", {"usage": said})
+    return Reading() if reading.fault else reading
+
+
+def _buckets_in(said: dict[str, Any]) -> tuple[Usage | None, str]:
     for_an_hour, written = _first(said, "input_cache_creation_1h"), _first(said, *_CACHE_WRITE)
     thought = _first(said, "output_reasoning_tokens", "output_reasoning")
     output = _first(said, "output")

@@ -210,7 +210,8 @@ def _with_raw(call: LLMCall, metadata: Mapping[str, Any]) -> LLMCall:
     return replace(
         call,
         usage=usage,
-        usage_quality=UsageQuality.PARTIAL if call.error_type else UsageQuality.REPORTED,
+        billed=reading.billed,
+        usage_quality=UsageQuality.PARTIAL if call.error_type or reading.is_partial else UsageQuality.REPORTED,
         input_semantics=RAW,
         service_tier=reading.service_tier or call.service_tier,
         speed=reading.speed,

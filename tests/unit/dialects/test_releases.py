@@ -88,11 +88,31 @@ def test_logfire_shows_the_usage_in_the_answer_where_it_has_no_name_for_it() -> 
     assert (read.input_semantics, read.service_tier) == ("raw", "standard")
 
 
-def test_what_other_models_did_is_flagged_there_too() -> None:
-    advice = {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 9, "output_tokens": 9}
-    raw = {"input_tokens": 10, "output_tokens": 90, "iterations": [advice]}
-    said = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 90, "gen_ai.usage.raw": json.dumps(raw)}
-    assert call("logfire.anthropic", CLAUDE | said).usage_quality is UsageQuality.PARTIAL
+MORE = [
+    {"type": "advisor_message", "model": "claude-opus-4-8", "input_tokens": 9, "output_tokens": 9},
+    {"type": "compaction", "input_tokens": 900, "output_tokens": 30},
+]
+
+
+@pytest.mark.parametrize("library", ["logfire", "langfuse", "vercel"])
+def test_the_providers_own_usage_tells_what_is_billed_and_what_is_missing(library: str) -> None:
+    raw = {"input_tokens": 10, "output_tokens": 90, "iterations": MORE}
+    counts = {"gen_ai.usage.input_tokens": 10, "gen_ai.usage.output_tokens": 90}
+    scope, said = {
+        "logfire": ("logfire.anthropic", CLAUDE | counts | {"gen_ai.usage.raw": json.dumps(raw)}),
+        "langfuse": ("langfuse-sdk", {
+            "langfuse.observation.type": "generation", "langfuse.observation.model.name": "claude-sonnet-4-5",
+            "langfuse.observation.usage_details": json.dumps(raw),
+        }),
+        "vercel": ("ai", {
+            "ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": "anthropic.messages",
+            "ai.model.id": "claude-sonnet-4-5", "ai.usage.inputTokens": 10, "ai.usage.outputTokens": 90,
+            "ai.response.providerMetadata": json.dumps({"anthropic": {"usage": raw}}),
+        }),
+    }[library]  # fmt: skip
+    read = call(scope, said)
+    assert (read.usage, read.input_semantics) == (Usage(input_tokens=10, output_tokens=90), "raw")
+    assert (read.billed, read.usage_quality) == (Usage(input_tokens=910, output_tokens=120), UsageQuality.PARTIAL)
 
 
 # --- OpenInference ---
