@@ -101,8 +101,8 @@ def fold_converse(events: Sequence[Mapping[str, Any]]) -> Reading:
 
 def read_invoke(body: Mapping[str, Any]) -> Reading:
     """Return what an answer of InvokeModel tells, by the shape that its model gives it."""
-    reading = next((read(body) for is_one, read in _SHAPES if is_one(body)), Reading(error_type=error_in(body)))
-    return replace(reading, model="")
+    read = next((read for is_one, read in _SHAPES if is_one(body)), _without_usage)
+    return replace(read(body), model="")
 
 
 def fold_invoke(events: Sequence[Mapping[str, Any]]) -> Reading:
@@ -187,6 +187,13 @@ def _counted(body: Mapping[str, Any], read: UsageReader, reason: str) -> Reading
     usage, fault = usage_or_fault(read, body)
     results = objects(body, "results") or [body]
     return Reading(usage=usage, finish_reason=word(results[0], reason), error_type=error_in(body), fault=fault)
+
+
+def _without_usage(body: Mapping[str, Any]) -> Reading:
+    """Return what a body tells that has no counts: those of Mistral's and Cohere's older models."""
+    outputs = objects(body, "outputs") or objects(body, "generations")
+    reasons = (word(each, "stop_reason") or word(each, "finish_reason") for each in (*outputs, body))
+    return Reading(finish_reason=next(filter(None, reasons), ""), error_type=error_in(body))
 
 
 def _has_usage(*keys: str) -> Callable[[Mapping[str, Any]], bool]:

@@ -147,3 +147,17 @@ def test_each_model_streams_in_its_own_shape(events: list[dict[str, object]], ex
 def test_images_of_invoke_are_counted() -> None:
     reading = read_invoke({"images": ["iVBOR…", "iVBOR…"], "error": None})
     assert (reading.usage, reading.fault) == (Usage(image=2), "")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"outputs": [{"text": "a", "stop_reason": "stop"}]},
+        {"generations": [{"text": "a", "finish_reason": "stop"}]},
+        {"text": "a", "finish_reason": "stop"},
+    ],
+    ids=["mistral", "cohere command", "cohere command-r"],
+)
+def test_bodies_without_counts_tell_why_they_ended(body: dict[str, object]) -> None:
+    reading = read_invoke(body)
+    assert (reading.usage, reading.finish_reason, reading.fault) == (None, "stop", "")
