@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CLOSED: Final = "SELECT month FROM closed_months ORDER BY month"
 _CLOSED_AT: Final = "SELECT toUnixTimestamp64Micro(changed_at) FROM closed_months WHERE month = {month:Date}"
+_LAST_SAID: Final = "SELECT toUnixTimestamp64Micro(max(changed_at)) FROM closed_months_log"
 _IN_BOOKS: Final = "SELECT month, calls, list_cost, effective_cost FROM books WHERE booked_in = {month:Date}"
 _TOLD: Final = "SELECT count() FROM cost_events WHERE event_id = {event:String}"
 
@@ -71,7 +72,7 @@ def close(store: Store, month: date, *, actor: str, reason: str, today: date) ->
         raise ConfigError(msg)
     store.derive()
     rows = rows_of(store, "to_book", {"month": month})
-    moment = datetime.fromtimestamp(time.time_ns() // 1_000 / 10**6, UTC)
+    moment = _now(store)
     store.record("books_log", [row | {"booked_in": month, "closed_at": moment} for row in rows])
     _say(store, month, moment, is_closed=True, actor=actor, reason=reason)
     return _told(store, month, moment, rows, actor, reason)
@@ -108,7 +109,13 @@ def reopen(store: Store, month: date, *, actor: str, reason: str) -> None:
     if closed[-1] != month:
         msg = f"{closed[-1]:%Y-%m} is closed, too, and stands on the books of {month:%Y-%m}; open it first"
         raise ConfigError(msg)
-    _say(store, month, datetime.now(UTC), is_closed=False, actor=actor, reason=reason)
+    _say(store, month, _now(store), is_closed=False, actor=actor, reason=reason)
+
+
+def _now(store: Store) -> datetime:
+    """Return the present, but never before what was said last: the newest word counts, and clocks differ."""
+    ((last_us,),) = store.query(_LAST_SAID).rows
+    return datetime.fromtimestamp(max(time.time_ns() // 1_000, int(str(last_us)) + 1) / 10**6, UTC)
 
 
 def _closed(store: Store) -> list[date]:

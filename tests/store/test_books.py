@@ -81,6 +81,16 @@ def test_the_last_closing_can_be_taken_back_and_done_again(store: Store) -> None
     assert in_books(store, LAST) == 11 * PICO
 
 
+def test_the_last_word_counts_though_its_clock_is_behind(store: Store) -> None:
+    """Who closed the month had a clock that was an hour ahead of whoever opens it again."""
+    ahead = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    store.record("closed_months_log", [{"month": LAST, "is_closed": True, "changed_at": ahead}])
+    books.reopen(store, LAST, **WHO)
+    assert store.query("SELECT count() FROM closed_months").rows == ((0,),)
+    books.close(store, LAST, today=TODAY, **WHO)
+    assert store.query("SELECT count() FROM closed_months").rows == ((1,),)
+
+
 @pytest.mark.long
 def test_a_closing_that_was_cut_short_has_not_happened(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.write([a_call(1, started_at_ns=at_ns(LAST), cost=5)])

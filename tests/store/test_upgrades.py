@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_llmcost.errors import StoreRefusedError
+from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import Store, connect, derive, migrate, rows
 from otel_llmcost.store.migrate import Layout
 from tests.store.ledger import many_calls, said_by, truth_of
+from tests.store.test_verify import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +76,7 @@ def test_calls_that_every_earlier_schema_took_in_are_in_todays(dsn: str) -> None
         for table in ("spend_daily", "tenant_spend_daily", "prompt_shape_daily"):
             sums = f"SELECT sum(calls), sum(list_cost) FROM {table}"
             assert store.query(sums).rows == ((len(calls), truth_of(calls).whole.list_cost),)
+        assert verify(store, WINDOW).faults == ()
 
 
 def test_an_upgraded_schema_is_the_one_that_a_new_database_gets(dsn: str) -> None:
