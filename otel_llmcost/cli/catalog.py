@@ -57,11 +57,12 @@ def load_catalogue(
     """Bring features, limits and tags of llmcost.yaml into the store, from a day on."""
     from otel_llmcost.cli.opened import opened
     from otel_llmcost.config import load_config
+    from otel_llmcost.config.catalogue import Catalogue
     from otel_llmcost.ledger.catalogue import load
 
     place = data_dir_of(data_dir)
     config = load_config(os.environ, place)
-    if config.path is None or config.catalogue is None:
+    if config.path is None or config.catalogue in (None, Catalogue()):
         msg = "there is no llmcost.yaml with a catalogue; `llmcost catalog init` writes one"
         raise ConfigError(msg)
     with opened(dsn, place, changes=True) as store:

@@ -58,6 +58,10 @@ SELECT count() FROM system.clusters WHERE cluster = {cluster:String} AND replica
 def roles_of_asked(asked: str, on_cluster: str) -> str:
     """Return the SQL of the rights in the database that is asked; what they may see there is decided on the shards."""
     grants = [f"GRANT{on_cluster} {rights} ON {asked}.* TO {role};" for role, rights in _RIGHTS.items()]
+    grants += [
+        f"GRANT{on_cluster} TABLE ENGINE ON {engine} TO llmcost_admin;"
+        for engine in ("Distributed", "ReplicatedReplacingMergeTree")
+    ]
     grants.append(f"GRANT{on_cluster} CLUSTER, REMOTE, CREATE TEMPORARY TABLE ON *.* TO llmcost_admin;")
     return "\n-- The database that is asked, over all shards.\n" + "\n".join(grants) + "\n"
 

@@ -22,6 +22,9 @@ _PRESENT: Final = "SELECT name, engine, comment FROM system.tables WHERE databas
 _ENGINE: Final = "SELECT engine_full FROM system.tables WHERE database = {database:String} AND name = 'llm_calls_log'"
 _LEAVES_OUT: Final = "ReplacingMergeTree(precedence, is_retelling)"
 _LEAVES_OUT_SINCE: Final = 8
+_ENGINES: Final = ("Atomic", "ReplacingMergeTree", "Memory")
+"""What a server may have to be asked for by name (`table_engines_require_grant`)."""
+
 _RIGHTS_OF_CLUSTER: Final = ("CLUSTER", "REMOTE", "CREATE TEMPORARY TABLE")
 _RIGHTS: Final = "SELECT, INSERT, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, ALTER TABLE, ALTER VIEW"
 
@@ -63,6 +66,8 @@ def check_rights(engine: Engine, todo: Sequence[Migration], asked: str = "") -> 
     if engine.embedded or not todo:
         return
     rights = [(right.strip(), f"{name}.*") for name in (engine.database, asked) if name for right in _RIGHTS.split(",")]
+    rights += [("CREATE DATABASE", f"{engine.database}.*")] if not engine.use_database() else []
+    rights += [("TABLE ENGINE", name) for name in _ENGINES]
     rights += [(right, "*.*") for right in _RIGHTS_OF_CLUSTER if asked]
     missing = [
         right if place == f"{engine.database}.*" else f"{right} ON {place}"

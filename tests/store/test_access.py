@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import shutil
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_llmcost.cli.opened import opened
 from otel_llmcost.errors import StoreRefusedError
+from otel_llmcost.ledger.reprice import reprice
 from otel_llmcost.ledger.verify import verify
-from otel_llmcost.store import connect, migrate
+from otel_llmcost.store import connect, migrate, preflight
 from tests.e2e.command import spool
 from tests.store.ledger import MIDNIGHT_NS, SAID, a_call, many_calls, said_by, truth_of
+from tests.store.test_reprice import NEW
 from tests.store.test_verify import WINDOW
 from tests.support import clickhouse
 
@@ -36,6 +39,10 @@ USERS = """
       <password>w</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
       <grants><query>GRANT SELECT, INSERT ON llmcost.*</query></grants>
     </writer>
+    <admin>
+      <password>a</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+      <grants>{of_admin}</grants>
+    </admin>
     <growth>
       <password>g</password><networks><ip>127.0.0.1</ip></networks><profile>reader</profile><quota>default</quota>
       <grants><query>GRANT SELECT ON llmcost.*</query></grants>
@@ -65,12 +72,21 @@ ELSEWHERE = (
 def guarded(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[clickhouse.Server]:
     """A server with users: the rights are those of `roles.sql`, in XML since this server keeps no roles of its own."""
     place = tmp_path_factory.mktemp("guarded")
-    (place / "users.xml").write_text(USERS)
+    of_admin = "".join(f"<query>{sql}</query>" for sql in granted_to_admin())
+    (place / "users.xml").write_text(USERS.replace("{of_admin}", of_admin))
     config = (
         f"<users_config>{place}/users.xml</users_config><backups><allowed_path>{place}/backups</allowed_path></backups>"
     )
     with clickhouse.running(place, config=config) as running:
         yield running
+
+
+def granted_to_admin() -> Iterator[str]:
+    """Yield what `roles.sql` grants to operators of the database `llmcost`, as users.xml has it: to nobody by name."""
+    text = (resources.files("otel_llmcost.store") / "sql" / "roles.sql").read_text(encoding="utf-8")
+    for sql in migrate._split(text.replace(" {on_cluster}", "").replace("{database}", "llmcost")):
+        if sql.startswith("GRANT") and sql.endswith(" TO llmcost_admin"):
+            yield sql.removesuffix(" TO llmcost_admin")
 
 
 def as_user(server: clickhouse.Server, name: str, password: str) -> str:
@@ -79,12 +95,12 @@ def as_user(server: clickhouse.Server, name: str, password: str) -> str:
 
 def test_every_statement_about_rights_is_one_that_the_engine_reads(store: Store) -> None:
     statements = migrate._split(store.roles())
-    assert len(statements) == 4 + 11 + 1 + 6  # roles, grants, a profile, policies
+    assert len(statements) == 4 + 15 + 1 + 6  # roles, grants, a profile, policies
     for statement in statements:
         store.query("SELECT formatQuery({sql:String})", {"sql": statement})
 
 
-def test_readers_and_writers_are_granted_nothing_beyond_the_database(store: Store) -> None:
+def test_readers_and_writers_are_granted_nothing_beyond_the_database_but_how_full_disks_are(store: Store) -> None:
     database = store._engine.database
     granted = [
         (rights, place, role)
@@ -92,8 +108,9 @@ def test_readers_and_writers_are_granted_nothing_beyond_the_database(store: Stor
         for rights, place, role in re.findall(r"^GRANT +(.+) ON (\S+) TO (\w+)$", sql)
     ]
     assert {role for _, _, role in granted} >= {"llmcost_reader", "llmcost_team_reader", "llmcost_writer"}
-    beyond = {role for _, place, role in granted if not place.startswith(f"{database}.")}
-    assert beyond == {"llmcost_admin"}
+    beyond = {(place, role) for _, place, role in granted if not place.startswith(f"{database}.")}
+    engines = {(name, "llmcost_admin") for name in preflight._ENGINES}
+    assert beyond == {(f"{database}_as_migrated.*", "llmcost_admin"), ("system.disks", "llmcost_reader"), *engines}
     assert {rights for rights, _, role in granted if role.endswith("reader")} == {"SELECT"}
 
 
@@ -154,6 +171,23 @@ def test_who_may_only_read_is_answered_and_the_spool_waits(
         assert f"what waits in {tmp_path}/spool is left there" in capsys.readouterr().err
         assert segment.exists()
         admin._engine.command("DROP DATABASE llmcost SYNC")
+
+
+@pytest.mark.long
+@pytest.mark.server
+def test_the_role_of_an_operator_is_enough_for_all_that_operators_do(guarded: clickhouse.Server) -> None:
+    """From an empty server on, which may want to be asked for every engine of a table."""
+    with connect(as_user(guarded, "admin", "a")) as admin:
+        admin.migrate()
+        admin.write(many_calls(50, seed=43))
+        admin.derive()
+        assert admin.retain({"": 300, "ci": 7})
+        assert admin.erase("tenant", "acme", actor="dpo", reason="").calls
+        assert verify(admin, WINDOW, repairs=True).faults == ()
+        assert admin.changed_by_hand() == ()
+        assert reprice(admin, WINDOW, NEW).looked_at
+    with connect(guarded.dsn()) as default:
+        default._engine.command("DROP DATABASE llmcost SYNC")
 
 
 @pytest.mark.long

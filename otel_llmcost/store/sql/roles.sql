@@ -10,6 +10,8 @@ GRANT {on_cluster} SELECT, INSERT ON {database}.* TO llmcost_writer;
 CREATE ROLE IF NOT EXISTS llmcost_reader {on_cluster};
 CREATE ROLE IF NOT EXISTS llmcost_team_reader {on_cluster};
 GRANT {on_cluster} SELECT ON {database}.* TO llmcost_reader;
+-- For the alert that a disk fills up.
+GRANT {on_cluster} SELECT ON system.disks TO llmcost_reader;
 CREATE SETTINGS PROFILE IF NOT EXISTS llmcost_reader {on_cluster} SETTINGS
     readonly = 2 CONST,
     max_execution_time = 60 MAX 60,
@@ -24,6 +26,9 @@ CREATE ROLE IF NOT EXISTS llmcost_admin {on_cluster};
 GRANT {on_cluster} SELECT, INSERT, ALTER, CREATE, DROP, TRUNCATE, OPTIMIZE, BACKUP ON {database}.* TO llmcost_admin;
 GRANT {on_cluster} SYSTEM VIEWS ON {database}.* TO llmcost_admin;
 GRANT {on_cluster} SELECT, INSERT, ALTER, CREATE, DROP ON {database}_as_migrated.* TO llmcost_admin;
+GRANT {on_cluster} TABLE ENGINE ON Atomic TO llmcost_admin;
+GRANT {on_cluster} TABLE ENGINE ON ReplacingMergeTree TO llmcost_admin;
+GRANT {on_cluster} TABLE ENGINE ON Memory TO llmcost_admin;
 
 -- A reader who may see one team only gets this role instead of llmcost_reader, and so does a tenant, with `tenant`:
 -- views are asked with the rights of whoever asks, so policies on the tables behind them hold. Rows that mark what was
