@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_llmcost.cli.catalog import _add, _feature_line, _limit_line
+from otel_llmcost.cli.catalog import _add, _feature_line, _limit_line, load_catalogue
 from otel_llmcost.config import parse_config
 from otel_llmcost.errors import ConfigError
 from otel_llmcost.ledger.catalogue import Seen, first_limit
@@ -50,3 +50,19 @@ def test_what_is_written_can_be_read(tmp_path: Path, team: str) -> None:
     assert found is not None
     assert found.limits == (first_limit(seen),)
     assert [feature.name for feature in found.features or ()] == ["a: {feature}"]
+
+
+@pytest.mark.parametrize("text", [None, "rates:\n  discounts: []\n"])
+def test_to_load_what_no_file_says_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """Nor is a file that is about something else a catalogue."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LLMCOST_CONFIG", raising=False)
+    if text is not None:
+        (tmp_path / "llmcost.yaml").write_text(text)
+    with pytest.raises(
+        ConfigError, match=r"there is no llmcost\.yaml with a catalogue; `llmcost catalog init` writes one"
+    ):
+        load_catalogue(dsn=f"chdb://{tmp_path}/store", data_dir=tmp_path)
+    assert not (tmp_path / "store").exists()
