@@ -28,7 +28,10 @@ _Name = TypeVar("_Name")
 _FROM_FIRST_PIECE: Final = frozenset({"logfire"})
 """Dialects that tell a stream as if it had begun with its first piece."""
 
-TELL_ELSEWHERE: Final = frozenset({"langsmith"})
+LITELLM_LOG: Final = "litellm-log"
+"""The dialect of LiteLLM's spend log, whose rows are backfilled: they know the answer's id, and no trace."""
+
+TELL_ELSEWHERE: Final = frozenset({"langsmith", LITELLM_LOG})
 """Dialects that tell in one trace, and have what is called meanwhile fall into another one."""
 
 _UNREAD_NS: Final = 1_000_000_000

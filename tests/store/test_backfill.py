@@ -15,7 +15,7 @@ from otel_llmcost import semconv
 from otel_llmcost.errors import ConfigError
 from otel_llmcost.ledger.backfill import Progress, backfill, exports, otlp, span_id_of, trace_id_of
 from otel_llmcost.pricing import Pricer
-from tests.store.ledger import MIDNIGHT_NS
+from tests.store.ledger import MIDNIGHT_NS, a_call
 from tests.unit.pricing.tables import card, model, table_of
 
 if TYPE_CHECKING:
@@ -55,6 +55,23 @@ STOCK_TABLE = """
     )
     ENGINE = MergeTree PARTITION BY toDate(Timestamp) ORDER BY (ServiceName, SpanName, toDateTime(Timestamp))
 """
+SPENT = {
+    "request_id": "chatcmpl-1",
+    "call_type": "acompletion",
+    "api_key": "hash",
+    "spend": "0.00123456789012345",
+    "prompt_tokens": "1000",
+    "completion_tokens": "100",
+    "startTime": AT.strftime("%Y-%m-%d %H:%M:%S.%f"),
+    "endTime": (AT + dt.timedelta(milliseconds=1_500)).strftime("%Y-%m-%d %H:%M:%S.%f"),
+    "model": "openai/gpt-5.2",
+    "custom_llm_provider": "openai",
+    "team_id": "growth",
+    "end_user": "acme",
+    "cache_hit": "False",
+    "metadata": json.dumps({"usage_object": {"prompt_tokens_details": {"cached_tokens": 400}}}),
+    "status": "success",
+}
 TOLD = "SELECT provider, response_model, input_tokens, cache_read_tokens, output_tokens, list_cost FROM llm_calls"
 
 
@@ -193,30 +210,39 @@ def test_observations_of_langfuse_have_disjoint_counts(store: Store, tmp_path: P
 
 def test_spend_logs_of_litellm_keep_what_it_said_that_it_spent(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "spend.csv"
-    row = {
-        "request_id": "chatcmpl-1",
-        "call_type": "acompletion",
-        "api_key": "hash",
-        "spend": "0.00123456789012345",
-        "prompt_tokens": "1000",
-        "completion_tokens": "100",
-        "startTime": AT.strftime("%Y-%m-%d %H:%M:%S.%f"),
-        "endTime": (AT + dt.timedelta(milliseconds=1_500)).strftime("%Y-%m-%d %H:%M:%S.%f"),
-        "model": "openai/gpt-5.2",
-        "custom_llm_provider": "openai",
-        "team_id": "growth",
-        "end_user": "acme",
-        "cache_hit": "False",
-        "metadata": json.dumps({"usage_object": {"prompt_tokens_details": {"cached_tokens": 400}}}),
-        "status": "success",
-    }
     with path.open("w", newline="") as file:
-        out = csv.DictWriter(file, list(row))
+        out = csv.DictWriter(file, list(SPENT))
         out.writeheader()
-        out.writerows([row, row | {"request_id": "chatcmpl-2", "cache_hit": "True"}])
+        out.writerows([SPENT, SPENT | {"request_id": "chatcmpl-2", "cache_hit": "True"}])
     filled = fill(store, partial(exports.parts_of_export, path, exports.of_litellm), tmp_path)
     assert (filled.calls, filled.faults) == (1, [])
     # 600 at 2, 400 cached at 1 and 100 output at 10 USD a million.
     assert store.query(TOLD).rows == (("openai", "gpt-5.2", 1_000, 400, 100, Decimal("0.0026")),)
     sql = "SELECT team, tenant, response_id, duration_ns, reported_cost FROM llm_calls"
     assert store.query(sql).rows == (("growth", "acme", "chatcmpl-1", 1_500_000_000, Decimal("0.001234567890")),)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_litellm_logged_of_a_call_that_we_recorded_is_billed_once(
+    store: Store, tmp_path: Path, *, is_first: bool
+) -> None:
+    ours = a_call(
+        1,
+        started_at_ns=MIDNIGHT_NS + 10**6,
+        duration_ns=10**9,
+        provider="openai",
+        request_model="gpt-5.2",
+        response_model="gpt-5.2",
+        response_id="chatcmpl-1",
+        cost=2_500_000_000,
+    )
+    path = tmp_path / "spend.jsonl"
+    alike = SPENT | {"request_id": "chatcmpl-2"}  # at the same time with the same counts, and another call
+    path.write_text("".join(json.dumps(row) + "\n" for row in (SPENT, alike)))
+    if is_first:
+        store.write([ours])
+    fill(store, partial(exports.parts_of_export, path, exports.of_litellm), tmp_path)
+    if not is_first:
+        store.write([ours])
+    told = store.query("SELECT response_id, dialect, list_cost FROM llm_calls ORDER BY response_id").rows
+    assert told == (("chatcmpl-1", "", Decimal("0.0025")), ("chatcmpl-2", "litellm-log", Decimal("0.0026")))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.call import LLMCall
+from otel_llmcost.dialects.once import LITELLM_LOG
 from otel_llmcost.ledger.backfill import BATCH_CALLS, UNREADABLE, Part, fault_of, span_id_of, trace_id_of
 from otel_llmcost.money import PicoUSD, pico_usd
 from otel_llmcost.pricing.provider import canonical_provider
@@ -169,7 +170,7 @@ def of_litellm(row: Mapping[str, Any]) -> LLMCall | None:
         credential_id=str(row.get("api_key") or ""),
         error_type="error" if has_failed else "",
         scope_name="litellm-export",
-        dialect="litellm",
+        dialect=LITELLM_LOG,
         input_semantics="inclusive",
     )
 
