@@ -174,5 +174,5 @@ def test_every_query_is_asked_by_somebody() -> None:
     files = {entry.name.removesuffix(".sql") for entry in (resources.files(reports) / "queries").iterdir()}
     asked = {"spend", "coverage", "unnamed_sites", "unpriced_reasons", "newest_calls", "calls_to_price"}
     asked |= {"busy_hours", "derived_differs", "calls_told_twice", "unnoted_hours", "features_seen", "to_book"}
-    asked |= {"alerts_told", "feature_owners", "dearest_differ"}
+    asked |= {"alerts_told", "feature_owners", "dearest_differ", "called_whole"}
     assert files == {*asked, *KINDS}
