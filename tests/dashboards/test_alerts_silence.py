@@ -10,7 +10,7 @@ from otel_llmcost.reports.alerts import RULES
 from tests.dashboards.test_alerts import BY_NAME, WEEK_NS, filled, firings, midnight_ns, subjects
 from tests.support import months
 from tests.support.months import DAY_NS, HOUR_NS, Product, altered
-from tests.support.stores import migrated
+from tests.support.stores import migrated, needs_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +68,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
+@needs_room
 @pytest.mark.parametrize("month", ENDS)
 def test_nothing_is_said_in_a_month_without_incidents(store: Store, month: str) -> None:
     assert said_in_vain(store, month) == []

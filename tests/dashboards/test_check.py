@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from otel_llmcost.reports.alerts.told import event_of, to_tell, told_before
 from otel_llmcost.store import Store, connect
 from tests.support.inboxes import PAGERDUTY_KEY, SLACK_PATH, Web, as_all, web
 from tests.support.months import HOUR_NS, SHOP, Product, altered, month
-from tests.support.stores import ENGINES, copied, migrated
+from tests.support.stores import ENGINES, copied, migrated, needs_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,15 +101,13 @@ def test_json_holds_every_column_and_where_to_look(
     assert row["link"].startswith("https://grafana.example.com/d/llmcost-trust?from=")
 
 
+@needs_room
 def test_nothing_wrong_is_said_so(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    disk = shutil.disk_usage(tmp_path)
-    if disk.free < disk.total / 8:
-        pytest.skip("the disk of this machine is nearly full, and `check` rightly says so")
     for name in ("SLACK_URL", "PAGERDUTY_KEY", "EMAIL_TO", "WEBHOOK_URL"):
         monkeypatch.delenv(f"LLMCOST_{name}", raising=False)
     place = ["--dsn", migrated(tmp_path_factory), "--data-dir", str(tmp_path / "data")]

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.command import line_of, llmcost, rows, running, spool
 from tests.store.ledger import a_call
 from tests.support.inboxes import as_all, web
+from tests.support.stores import needs_room
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,6 +27,7 @@ def kept(place: Path) -> list[dict[str, object]]:
     return found
 
 
+@needs_room
 @pytest.mark.long
 def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
     place = tmp_path / "here"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 ENGINES: Final = ("chdb", pytest.param("server", marks=[pytest.mark.server, pytest.mark.long]))
 """The engines on which a store's tests run. A short run asks the server only what the embedded engine cannot tell."""
+
+_DISK: Final = shutil.disk_usage(tempfile.gettempdir())
+needs_room: Final = pytest.mark.skipif(
+    _DISK.free < _DISK.total / 8, reason="the disk of this machine is nearly full, and an alert rightly says so"
+)
+"""On what expects that nothing is wrong with the store's disk, which is this machine's."""
 
 
 def copied(factory: pytest.TempPathFactory, name: str, fill: Callable[[str], None]) -> str:
