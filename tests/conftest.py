@@ -21,7 +21,7 @@ _faults = pytest.StashKey[list[str]]()
 @pytest.fixture(autouse=True)
 def nothing_was_said() -> None:
     """Have each test hear what an earlier one has heard already."""
-    log.forget()
+    log._said_at_s.clear()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -32,7 +32,7 @@ LITELLM_LOG: Final = "litellm-log"
 """The dialect of LiteLLM's spend log, whose rows are backfilled: they know the answer's id, and no trace."""
 
 TELL_ELSEWHERE: Final = frozenset({"langsmith", LITELLM_LOG})
-"""Dialects that tell in one trace, and have what is called meanwhile fall into another one."""
+"""Dialects that tell in one trace, or in none, and have what is called meanwhile fall into another one."""
 
 _UNREAD_NS: Final = 1_000_000_000
 

@@ -51,6 +51,7 @@ _STARTED: Final = "session.started"
 _RUNNING: Final = "session.usage.updated"
 _CLOSED: Final = "session.closed"
 _DECIDED: Final = "decision.event"
+_DECISION: Final = _DECIDED.encode()
 _TRANSCRIBED: Final = "conversation.item.input_audio_transcription.completed"
 
 _RESPONSE: Final = Surface(operation="chat", read=read_realtime_event)
@@ -106,7 +107,7 @@ class RealtimePatch(ModulePatch):
     def _heard(self, connection: Any, data: Any) -> None:
         try:
             beginning = data[:_BEGINNING_BYTES]
-            if not self.is_on or self.tracer is None or (_DELTA in beginning and _DECIDED.encode() not in beginning):
+            if not self.is_on or self.tracer is None or (_DELTA in beginning and _DECISION not in beginning):
                 return
             event = json.loads(data)
             if isinstance(event, dict):

@@ -40,8 +40,3 @@ def _is_due(line: tuple[str, ...]) -> bool:
         _said_at_s.clear()
     _said_at_s[line] = now_s
     return True
-
-
-def forget() -> None:
-    """Take nothing as said."""
-    _said_at_s.clear()
