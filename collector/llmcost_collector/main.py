@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -45,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.check:
         sys.stdout.write("the configuration can be used\n")
         return 0
-    # Signals are waited for, not handled: blocked before the first thread starts, they are blocked in every thread.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signals = _signals()
     collector = Collector(setup)
     try:
         collector.start()
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"llmcost-collector: {error}\n")
         return UNUSABLE
     _log.info("ready", extra={"fields": {"ports": collector.ports, "data_dir": str(setup.data_dir)}})
-    while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+    while signals.recv(1)[0] == signal.SIGHUP:
         collector.reload()
     _log.info("stopping", extra={"fields": {"within_s": setup.settings.shutdown_s}})
     if collector.stop():
@@ -62,6 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     _log.warning("stopped; what waits in %s is written at the next start", setup.data_dir / "wal")
     return LEFT_OVER
+
+
+def _signals() -> socket.socket:
+    """Return where the number of each signal arrives as a byte, whichever thread gets it and whenever that is.
+
+    Blocking them would not do: what we import has started threads before, in which they stay open.
+    """
+    receiving, sending = socket.socketpair()
+    sending.setblocking(False)
+    signal.set_wakeup_fd(sending.detach())
+    for each in _SIGNALS:
+        signal.signal(each, lambda *_: None)
+    return receiving
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -22,7 +23,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from otel_llmcost import semconv
 from otel_llmcost.attribution import NOBODY
 from otel_llmcost.store import connect
-from tests.collector.process import COLLECTOR, Service, environment
+from tests.collector.process import COLLECTOR, DEADLINE_S, Service, environment
 from tests.collector.telling import COST, a_call, call, get, other_spans, post, request_of
 from tests.support import clickhouse
 
@@ -118,6 +119,19 @@ def test_what_is_accepted_waits_for_a_store_that_is_away_also_at_the_start(libra
         assert {row[0] for row in found} == {each.trace_id for each in calls}
     finally:
         store.stop()
+
+
+def test_an_end_that_is_asked_for_during_the_start_is_one_in_order(tmp_path: Path) -> None:
+    """Whatever thread gets the signal: the main thread is opening the store, and no other is ours."""
+    with socket.create_server(("127.0.0.1", 0)) as store:
+        service = Service(tmp_path, {"LLMCOST_DSN": f"clickhouse://127.0.0.1:{store.getsockname()[1]}"})
+        service.spawn()
+        opening, _ = store.accept()
+        service.send(signal.SIGTERM)
+        opening.close()
+    assert service.process is not None
+    assert service.process.wait(DEADLINE_S) == 0
+    assert service.line("stopped")["message"] == "stopped; nothing is left over"
 
 
 def test_an_end_that_leaves_something_over_says_so(tmp_path: Path) -> None:
