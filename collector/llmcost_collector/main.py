@@ -12,7 +12,6 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from llmcost_collector.service import Collector, read_setup
 from otel_llmcost.config import VARIABLE
 from otel_llmcost.errors import ConfigFileError, LLMCostError
 from otel_llmcost.spool import default_data_dir
@@ -33,6 +32,15 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the collector until SIGTERM or SIGINT; SIGHUP reloads."""
     asked = _parser().parse_args(arguments)
+    try:
+        from llmcost_collector.service import Collector, read_setup
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith(("otel_llmcost", "llmcost_collector")):
+            raise
+        sys.stderr.write(
+            f"llmcost-collector: {error.name} is not installed: pip install 'otel-llmcost[collector,embedded]'\n"
+        )
+        return USAGE
     environ = dict(os.environ)
     if asked.config:
         environ[VARIABLE] = asked.config

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 __all__ = ["main"]
+
+EXTRAS: Final = "cli,collector,embedded"
+"""What all commands need; the demo and `rates update` say themselves what they need besides."""
 
 
 def main() -> None:
@@ -14,6 +18,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("otel_llmcost"):
             raise
-        sys.stderr.write(f"llmcost: {error.name} is not installed: pip install 'otel-llmcost[cli,embedded]'\n")
+        sys.stderr.write(f"llmcost: {error.name} is not installed: pip install 'otel-llmcost[{EXTRAS}]'
+")
         sys.exit(2)
     sys.exit(run(sys.argv[1:]))

@@ -31,7 +31,7 @@ from otel_llmcost.cli.verify import verify
 
 EPILOG: Final = (
     "Exit codes: 0 done, 1 done but something needs attention, 2 wrong argument or setting, "
-    "3 store or spool cannot be used, 70 a fault of ours."
+    "3 store or spool cannot be used, 70 a fault of ours, 130 interrupted."
 )
 
 app: Final = typer.Typer(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from otel_llmcost.cli import EXTRAS
 from otel_llmcost.errors import ConfigError, ConfigFileError, LLMCostError, RateTableError
 
 if TYPE_CHECKING:
@@ -64,12 +65,13 @@ def say(message: str) -> None:
 
 
 def _told(message: str, code: ExitCode) -> ExitCode:
-    """Say what went wrong, and return the code; under LLMCOST_DEBUG the traceback comes first."""
+    """Say what went wrong, if anything is to be said, and return the code; under LLMCOST_DEBUG the traceback first."""
     if os.environ.get(DEBUG) == "1":
         import traceback
 
         traceback.print_exc()
-    say(message)
+    if message:
+        say(message)
     return code
 
 
@@ -79,13 +81,18 @@ def _fault_and_code(error: Exception) -> tuple[str, ExitCode]:
     if isinstance(error, LLMCostError | OSError):
         return str(error), ExitCode.UNREACHABLE
     if isinstance(error, ModuleNotFoundError):
-        return f"{error.name} is not installed: pip install 'otel-llmcost[cli,embedded]'", ExitCode.USAGE
+        return f"{error.name} is not installed: pip install 'otel-llmcost[{EXTRAS}]'", ExitCode.USAGE
     fault = f"this should not happen: {type(error).__name__}: {error}; set {DEBUG}=1 to see where"
     return fault, ExitCode.INTERNAL
 
 
 def _usage_fault(error: typer.TyperException) -> str:
-    """Return what was wrong with the arguments, and where to read how they should be."""
+    """Return what was wrong with the arguments, and where to read how they should be.
+
+    Where no command was named the help has been shown, and there is nothing to say.
+    """
+    if not error.format_message():
+        return ""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "llmcost"
     return f"{error.format_message().rstrip('.')}; see `{command} --help`"

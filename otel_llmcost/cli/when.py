@@ -57,7 +57,7 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        msg = f"LLMCOST_TIMEZONE: there is no time zone {name!r}; write one such as UTC or Europe/Berlin"
+        msg = f"--timezone or LLMCOST_TIMEZONE: there is no time zone {name!r}; write one such as UTC or Europe/Berlin"
         raise ConfigError(msg) from error
 
 

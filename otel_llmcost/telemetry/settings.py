@@ -111,7 +111,7 @@ def _positive(text: str) -> int:
 
 
 def _url(text: str) -> str:
-    msg = "not a URL such as http://collector:4320"
+    msg = "not a URL such as http://collector:4318"
     try:
         parts = urlsplit(text)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

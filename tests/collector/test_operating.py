@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -72,6 +73,17 @@ def test_every_fault_of_the_settings_is_named_before_anything_starts(tmp_path: P
 
 
 @pytest.mark.long
+def test_without_the_extra_the_install_line_is_told(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['grpc'] = None; from llmcost_collector.main import main; sys.exit(main([]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "llmcost-collector: grpc is not installed: pip install 'otel-llmcost[collector,embedded]'\n",
+    )
+
+
 def test_the_embedded_store_has_what_was_taken_after_a_stop(tmp_path: Path) -> None:
     calls = [a_call() for _ in range(20)]
     with Service(tmp_path, {}) as service:

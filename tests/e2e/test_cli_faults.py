@@ -147,17 +147,17 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich"])
-def test_without_the_extra_the_install_line_is_told(missing: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("missing", "command"), [("typer", "report"), ("rich", "report"), ("grpc", "up")])
+def test_without_the_extra_the_install_line_is_told(missing: str, command: str, tmp_path: Path) -> None:
     code = (
-        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['llmcost', 'report'];"
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['llmcost', {command!r}];"
         "from otel_llmcost.cli import main; main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == f"llmcost: {missing} is not installed: pip install 'otel-llmcost[cli,embedded]'\n"
+    assert done.stderr == f"llmcost: {missing} is not installed: pip install 'otel-llmcost[cli,collector,embedded]'\n"
 
 
 def test_without_the_engine_the_install_line_is_told(tmp_path: Path) -> None:

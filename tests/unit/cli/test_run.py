@@ -32,7 +32,7 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
         (["report", "--since", "1h", "--until", "2h"], "--since 1h is not before --until 2h"),
         (["report", "--format", "xml"], "--format"),
         (["report", "--limit", "0"], "--limit"),
-        (["report", "--timezone", "Mars"], "there is no time zone 'Mars'"),
+        (["report", "--timezone", "Mars"], "--timezone or LLMCOST_TIMEZONE: there is no time zone 'Mars'"),
         (["report", "--dsn", "postgres://x"], "scheme 'postgres' is not known"),
         (["report", "--dsn", "clickhouse://h:9000/x"], "port 9000 speaks the native protocol"),
         (["sql", "DROP TABLE x"], "DROP is not allowed"),
@@ -58,6 +58,16 @@ def test_a_wrong_argument_is_one_line_that_names_it(
     [line] = err.splitlines()
     assert line.startswith("llmcost: ")
     assert said in line
+
+
+@pytest.mark.parametrize("arguments", [[], ["rates"], ["catalog"], ["alert"]])
+def test_where_no_command_is_named_the_help_is_all_that_is_said(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == ExitCode.USAGE
+    out, err = capsys.readouterr()
+    assert "Usage: llmcost" in out
+    assert err == ""
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -68,7 +68,7 @@ def test_nothing_set_is_the_default(tmp_path: Path) -> None:
 def test_an_endpoint_that_is_no_url_is_told_and_the_spool_taken(url: str, caplog: pytest.LogCaptureFixture) -> None:
     assert settings_from({"LLMCOST_ENDPOINT": url}).endpoint == ""
     assert caplog.messages == [
-        f"LLMCOST_ENDPOINT={url!r} is not a URL such as http://collector:4320; taking '' instead"
+        f"LLMCOST_ENDPOINT={url!r} is not a URL such as http://collector:4318; taking '' instead"
     ]
 
 
