@@ -18,7 +18,6 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("otel_llmcost"):
             raise
-        sys.stderr.write(f"llmcost: {error.name} is not installed: pip install 'otel-llmcost[{EXTRAS}]'
-")
+        sys.stderr.write(f"llmcost: {error.name} is not installed: pip install 'otel-llmcost[{EXTRAS}]'\n")
         sys.exit(2)
     sys.exit(run(sys.argv[1:]))
