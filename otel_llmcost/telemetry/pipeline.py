@@ -42,7 +42,9 @@ STEP_ASIDE_S: Final = 0.000_5
 RETRY_S: Final = 1.0
 IDLE_S: Final = 30.0
 MAX_BATCH: Final = 2_000
-EXIT_TIMEOUT_S: Final = 5.0
+TURN_TIMEOUT_S: Final = 5.0
+"""How long a flush, the end of the process and a fork wait for a worker that is at work. Its first batch takes longest:
+it imports what encodes and delivers."""
 
 
 class Pipeline:
@@ -115,7 +117,7 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 - who asks is the application
             self._fault(error)
 
-    def flush(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
+    def flush(self, timeout_s: float = TURN_TIMEOUT_S) -> bool:
         """Deliver what was put before, in this very thread, and return whether that succeeded.
 
         Args:
@@ -132,12 +134,24 @@ class Pipeline:
         self._worker = None  # a later call, such as one of another exit handler, starts a new one
         self._bell.put(None)
         self._seal()
-        lost = sum(calls for _, calls in self._waiting)
+        lost = sum(calls for _, calls in self._waiting) + sum(isinstance(item, tuple) for item in self._queue)
         self._waiting.clear()
+        self._queue.clear()
         if lost:
             self.dropped["undelivered"] += lost
         if self.dropped:
             warn("%d calls could not be kept: %s", sum(self.dropped.values()), self._last_fault or "queue full")
+
+    def before_fork(self) -> None:
+        """Let the worker finish its batch: a child would wait in vain for its locks, an import's say."""
+        if self._work_lock.acquire(timeout=TURN_TIMEOUT_S):
+            self._forking = threading.get_ident()
+
+    def after_fork_in_parent(self) -> None:
+        """Let the worker go on."""
+        if self._forking == threading.get_ident():
+            self._forking = 0
+            self._work_lock.release()
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: what was in flight belongs to the parent."""
@@ -159,6 +173,7 @@ class Pipeline:
         self._worker = None
         self._start_lock = threading.Lock()
         self._work_lock = threading.Lock()
+        self._forking = 0
 
     def _start(self) -> None:
         if not self._start_lock.acquire(blocking=False):
@@ -196,7 +211,7 @@ class Pipeline:
             self._work_off()
             self._due_s = 0.0
 
-    def _work_off(self, timeout_s: float = EXIT_TIMEOUT_S) -> bool:
+    def _work_off(self, timeout_s: float = TURN_TIMEOUT_S) -> bool:
         """Encode and deliver everything that is queued, and return whether it was this thread's turn in time."""
         if not self._work_lock.acquire(timeout=timeout_s):
             return False  # such as a signal handler that interrupts the very work that it asks for

@@ -153,7 +153,7 @@ def _tie_to_process() -> None:
         return
     _is_tied = True
     atexit.register(_at_exit)
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _on_sigterm)
 
@@ -172,6 +172,16 @@ def _on_sigterm(number: int, _frame: object) -> None:
         _current.end()
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
+
+
+def _before_fork() -> None:
+    if _current is not None:
+        _current.pipeline.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    if _current is not None:
+        _current.pipeline.after_fork_in_parent()
 
 
 def _after_fork() -> None:

@@ -69,6 +69,13 @@ def test_the_calls_of_children_are_there_and_those_of_the_parent_once(place: Pla
     assert_billed(place.calls(), [0, 1, 10, 11, 12, 20, 21, 22])
 
 
+def test_children_that_are_forked_while_our_own_thread_imports_end_and_lose_no_call(place: Place) -> None:
+    ran = place.run("forking.py", place.provider.url, "fork-at-work")
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert_billed(place.calls(), [0, 1, 10, 11, 12, 20, 21, 22])
+
+
 @pytest.mark.long
 def test_children_that_multiprocessing_spawns_are_instrumented_like_their_parent(place: Place) -> None:
     ran = place.run("forking.py", place.provider.url, "spawn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
 
 import shop
 
@@ -18,7 +19,11 @@ def ask_some(first: int) -> None:
 
 if __name__ == "__main__":
     shop.ask(shop.client_of(sys.argv[1]), 0)
-    if sys.argv[2] == "fork":
+    if sys.argv[2] == "fork-at-work":
+        sys.setswitchinterval(1e-5)
+        while "otel_llmcost.telemetry.otlp" not in sys.modules:
+            time.sleep(0)
+    if sys.argv[2] in ("fork", "fork-at-work"):
         children = []
         for first in (10, 20):
             child = os.fork()

@@ -31,9 +31,11 @@ class Sink:
         self.calls: list[str] = []
         self.frames = 0
         self.failures: list[Exception] = []
+        self.before: Callable[[], object] = lambda: None
         self.is_closed = False
 
     def deliver(self, frame: Frame) -> None:
+        self.before()
         if self.failures:
             raise self.failures.pop(0)
         self.frames += 1
@@ -254,6 +256,49 @@ def test_after_a_fork_nothing_of_the_parent_is_delivered_again(make, sink: Sink)
     assert pipeline.flush()
 
     assert sink.calls == spans(2)
+
+
+def test_a_fork_waits_for_the_batch_that_is_being_delivered(make, sink: Sink) -> None:
+    """What the worker holds at a fork, such as the lock of an import, nobody in the child would ever give back."""
+    pipeline = make()
+    entered, go = threading.Event(), threading.Event()
+    sink.before = lambda: (entered.set(), go.wait(20))
+    delivered_before_the_fork: list[str] = []
+
+    def fork() -> None:
+        pipeline.before_fork()
+        delivered_before_the_fork.extend(sink.calls)
+        pipeline.after_fork_in_parent()
+
+    put(pipeline, 1)
+    assert entered.wait(20)
+    forking = threading.Thread(target=fork)
+    forking.start()
+    forking.join(0.2)
+    go.set()
+    forking.join(20)
+    put(pipeline, 2)
+    assert pipeline.flush()
+
+    assert delivered_before_the_fork == spans(1)
+    assert sink.calls == spans(1, 2)
+
+
+@pytest.mark.long
+def test_calls_behind_a_delivery_that_does_not_end_are_counted_as_lost(
+    make, sink: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = make()
+    entered, go = threading.Event(), threading.Event()
+    sink.before = lambda: (entered.set(), go.wait(20))
+    put(pipeline, 1)
+    assert entered.wait(20)
+    put(pipeline, 2, 3)
+    pipeline.close()
+    go.set()
+
+    assert pipeline.dropped == {"undelivered": 3}
+    assert "3 calls could not be kept" in caplog.text
 
 
 def test_calls_after_the_end_still_arrive(make, sink: Sink) -> None:
