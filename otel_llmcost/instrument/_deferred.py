@@ -21,20 +21,21 @@ from otel_llmcost.instrument._callsite import call_site
 from otel_llmcost.instrument._lines import LineReader, WholeReader
 from otel_llmcost.instrument._watch import watch
 from otel_llmcost.providers import deferred
-from otel_llmcost.providers.reading import Reading, section, word
+from otel_llmcost.providers.reading import Reading, section
 from otel_llmcost.providers.registry import read_answer
 from otel_llmcost.telemetry import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_llmcost.instrument._places import Place
-
 MAX_REMEMBERED: Final = 10_000
 """So many background responses may wait for their usage; of so many calls is known that they were told."""
 
+AT_ONCE_BYTES: Final = 64 * 1024
+"""A longer document holds results of a batch, and the application need not wait until they are read."""
+
 _RESULTS: Final = re.compile(r"/files/(?P<file>[^/]+)/content$|/messages/batches/(?P<batch>[^/]+)/results$")
-_BATCH: Final = re.compile(r"/messages/batches/(?P<batch>[^/]+)$")
+_JOBS: Final = re.compile(r"/(?:batches|batch/jobs)(?:/[^/]+)?$")
 _RESPONSE: Final = re.compile(r"/responses/[^/]+$")
 _FINAL_EVENTS: Final = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 
@@ -50,7 +51,7 @@ class Deferred:
         self._scope = scope
         self._waiting: dict[str, LLMCall] = {}
         self._told: dict[str, bool] = {}
-        self._batches: dict[str, int] = {}
+        self._jobs: dict[str, deferred.Job] = {}
 
     # --- what was asked ---
 
@@ -66,35 +67,39 @@ class Deferred:
 
     # --- what is answered ---
 
-    def see(self, place: Place, response: Any) -> None:
-        """Watch an answer to a GET, if it may tell what a call consumed."""
+    def see(self, response: Any, *, host: str, provider: str, provider_source: str) -> None:
+        """Watch an answer to a GET, if it may tell what a call consumed; who is asked, and how that is known."""
         path = response.request.url.path
-        blank = partial(self.blank, place.host, place.provider, place.provider_source)
-        if _RESPONSE.search(path):
-            take = partial(self._response, blank())
-            is_events = "event-stream" in response.headers.get("content-type", "")
-            reader = LineReader(take, marks=_FINAL_EVENTS) if is_events else WholeReader(take)
-        elif found := _RESULTS.search(path):
-            take = partial(self._line, blank(), found["batch"] or found["file"])
-            reader = LineReader(take, accepts=partial(deferred.is_result, place.provider))
-        elif found := _BATCH.search(path):
-            reader = WholeReader(partial(self._batch, found["batch"]))
-        else:
+        results = _RESULTS.search(path)
+        if not (results or _RESPONSE.search(path) or _JOBS.search(path)):
             return
+        blank = self.blank(host, provider, provider_source)
+        reader: WholeReader
+        if results:
+            take = partial(self._line, blank, results["batch"] or results["file"])
+            reader = LineReader(take, accepts=partial(deferred.is_result, provider))
+        elif _JOBS.search(path):
+            reader = WholeReader(partial(self._listed, blank))
+        elif "event-stream" in response.headers.get("content-type", ""):
+            reader = LineReader(partial(self._response, blank), marks=_FINAL_EVENTS)
+        else:
+            reader = WholeReader(partial(self._response, blank))
         later = runtime.started().pipeline.later
         if not response.is_stream_consumed:
             watch(response, reader, later)
-        elif isinstance(reader, LineReader):  # a file may be large, and the application need not wait for us
+        elif isinstance(reader, LineReader) or len(response.content) > AT_ONCE_BYTES:
             later(partial(reader.take_all, response.content))
         else:
             reader.take_all(response.content)
 
-    def _batch(self, batch: str, body: Mapping[str, Any]) -> None:
-        """Remember when a batch began: Anthropic's results do not say."""
-        if created_at_ns := deferred.unix_ns(word(body, "created_at")):
-            if len(self._batches) >= MAX_REMEMBERED:
-                self._batches.clear()
-            self._batches[batch] = created_at_ns
+    def _listed(self, blank: LLMCall, document: Mapping[str, Any]) -> None:
+        """Remember what is told of jobs, which their results do not say, and tell of the results that stand there."""
+        for job, results in deferred.jobs_in(document):
+            if len(self._jobs) >= MAX_REMEMBERED:
+                self._jobs.clear()
+            self._jobs[job.name] = job
+            for number, line in enumerate(results):
+                self.batched(blank, job, line, number)
 
     def _response(self, blank: LLMCall, document: Mapping[str, Any]) -> None:
         """Tell of a response, if it is a background one that has ended; every other was told when it was made."""
@@ -106,9 +111,9 @@ class Deferred:
             record = self._waiting.pop(reading.response_id, None) or replace(blank, request_model=reading.model)
             self._tell(record, reading, body)
 
-    def _line(self, blank: LLMCall, batch: str, line: Mapping[str, Any]) -> None:
-        """Tell of one result of a batch."""
-        self.batched(blank, deferred.Job(name=batch, created_at_ns=self._batches.get(batch, 0)), line)
+    def _line(self, blank: LLMCall, name: str, line: Mapping[str, Any]) -> None:
+        """Tell of one result of the batch whose results have this name."""
+        self.batched(blank, self._jobs.get(name) or deferred.Job(name=name), line)
 
     def batched(self, blank: LLMCall, job: deferred.Job, line: Mapping[str, Any], number: int = 0) -> None:
         """Tell of the result of a batch that stands in a line; a start that nobody knows is taken to be now."""

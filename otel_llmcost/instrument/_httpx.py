@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from otel_llmcost.instrument._body import BodyReader, read_document
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
+from otel_llmcost.instrument._deferred import Deferred
 from otel_llmcost.instrument._patch import ModulePatch
 from otel_llmcost.instrument._watch import watch
 from otel_llmcost.providers.hosts import provider_at
@@ -94,7 +95,13 @@ class HTTPXPatch(ModulePatch):
     ) -> None:
         super().__init__(package, *wraps)
         self.request_id_headers = request_id_headers
+        self.deferred = Deferred(self.scope)
         self._wraps = wraps
+
+    def remove(self) -> None:
+        """Undo the patch, and forget what was learned."""
+        super().remove()
+        self.deferred = Deferred(self.scope)
 
     def wrap(self, module: Any) -> None:
         """Wrap what there is to wrap in a module."""
@@ -132,6 +139,23 @@ class HTTPXPatch(ModulePatch):
         else:
             enter = self.framed(begin, _seen)(block.__enter__)
         return enter  # type: ignore[no-any-return]  # what `framed` returns is of the type of what it is given
+
+    def fetched(self, response: Any, provider: str) -> None:
+        """Read what was not asked by a call of ours, if it answers a call that was made before.
+
+        Args:
+            response: The HTTP response.
+            provider: Whose it is where the host is unknown.
+        """
+        try:
+            if not self.is_on or response.request.method != "GET" or response.status_code >= 400:  # noqa: PLR2004
+                return
+            url = response.request.url
+            known = provider_at(url.host, url.port)
+            source = "host" if known else "sdk"
+            self.deferred.see(response, host=url.host, provider=known or provider, provider_source=source)
+        except Exception as error:  # noqa: BLE001 - the application's request goes on
+            note_fault(f"reading an answer of {self.package}", error)
 
     def under_way(self) -> HTTPXCall | None:
         """Return the call of this SDK that is being sent in this context, None if there is none."""

@@ -218,7 +218,8 @@ class Patch(ModulePatch):
     def _fetched(self, client: Any, response: Any) -> None:
         """Read what was not asked by a call of ours, if it answers a call that was made before."""
         if response.request.method == "GET" and response.status_code < 400:  # noqa: PLR2004 - an error tells nothing
-            self.deferred.see(self._places.of(client), response)
+            place = self._places.of(client)
+            self.deferred.see(response, host=place.host, provider=place.provider, provider_source=place.provider_source)
 
 
 class _SDKCall(OpenCall):

@@ -1,6 +1,7 @@
 """The `mistralai` SDK: chat, agents, FIM, embeddings, OCR, conversations, audio; its Azure and Google clients too.
 
-Speakeasy generates it: `BaseSDK.do_request` sends every request of every client, with its retries.
+Speakeasy generates it: `BaseSDK.do_request` sends every request of every client, with its retries. What it fetches may
+be the results of a batch: a file, or what stands in the job itself.
 """
 
 from __future__ import annotations
@@ -58,8 +59,30 @@ def _wraps() -> dict[str, Callable[[HTTPXPatch, Any], None]]:
 
 def _sending(provider: str) -> Callable[[HTTPXPatch, Any], None]:
     def wrap(patch: HTTPXPatch, module: Any) -> None:
-        patch.replace(module.BaseSDK, "do_request", patch.sender(_asking(provider)))
-        patch.replace(module.BaseSDK, "do_request_async", patch.async_sender(_asking(provider)))
+        framed, framed_async = patch.sender(_asking(provider)), patch.async_sender(_asking(provider))
+
+        def around(original: Any) -> Any:
+            send = framed(original)
+
+            def do_request(*args: Any, **kwargs: Any) -> Any:
+                response = send(*args, **kwargs)
+                patch.fetched(response, provider)
+                return response
+
+            return do_request
+
+        def around_async(original: Any) -> Any:
+            send = framed_async(original)
+
+            async def do_request_async(*args: Any, **kwargs: Any) -> Any:
+                response = await send(*args, **kwargs)
+                patch.fetched(response, provider)
+                return response
+
+            return do_request_async
+
+        patch.replace(module.BaseSDK, "do_request", around)
+        patch.replace(module.BaseSDK, "do_request_async", around_async)
 
     return wrap
 

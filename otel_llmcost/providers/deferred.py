@@ -6,7 +6,8 @@ it began, from what the provider says. So whoever reads the line, as an SDK brin
 
 Source: OpenAI API reference, "Batch output"; Anthropic, "Message Batches"; Gemini API docs, "Batch API"; Amazon Bedrock
 user guide, "View the results of a batch inference job"; Vertex AI docs, "Batch inference from Cloud Storage", "Batch
-predictions with Anthropic Claude models" and "Get batch text embeddings inferences"; checked 2026-11-22.
+predictions with Anthropic Claude models" and "Get batch text embeddings inferences"; Mistral docs, "Batch processing";
+checked 2026-11-23.
 """
 
 from __future__ import annotations
@@ -19,14 +20,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from otel_llmcost.call import LLMCall, ids_of_answer
 from otel_llmcost.providers.formats.google import second_in
-from otel_llmcost.providers.reading import Reading, error_in, note, section, spelled, word
+from otel_llmcost.providers.reading import Reading, error_in, note, objects, section, spelled, word
 from otel_llmcost.providers.registry import read_answer
 from otel_llmcost.usage import UsageQuality
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _NS: Final = 1_000_000_000
+_FAILED: Final = 400
+"""From this HTTP status on a request failed."""
 _EARLIEST_S: Final = 1_672_531_200
 """No answer that can be read today was made before 2023."""
 
@@ -94,6 +97,23 @@ class _Record(NamedTuple):
 def is_result(provider: str, line: Mapping[str, Any]) -> bool:
     """Return whether a line is a result of a batch of `provider`, and not of another file."""
     return _record(provider, line) is not None
+
+
+def jobs_in(document: Mapping[str, Any]) -> Iterator[tuple[Job, list[Mapping[str, Any]]]]:
+    """Yield what is told of a job, or of each of a list of jobs, with the results that stand there.
+
+    A job comes once for each of its files of results, and under its own name if nothing is said of a file. What stands
+    in the job itself is what is in its first file.
+    """
+    for told in objects(document, "data") or [document]:
+        created = told.get("created_at")
+        created_at_ns = created * _NS if isinstance(created, int) else unix_ns(word(told, "created_at"))
+        files = [word(told, key) for key in _FILES if word(told, key)]
+        results = objects(told, "outputs")
+        for name in files or [word(told, "id")]:
+            model = word(told, "model") or word(told, "model_id")
+            yield Job(name=name, model=model, created_at_ns=created_at_ns), results
+            results = []
 
 
 def result_in(provider: str, line: Mapping[str, Any], *, job: str, number: int, now_ns: int) -> Result | None:
@@ -182,6 +202,9 @@ def _operation(answer: Mapping[str, Any]) -> str:
     return "text_completion" if answer.get("object") == "text_completion" else ""
 
 
+_FILES: Final = ("output_file_id", "error_file_id", "output_file", "error_file")
+"""Where a job names the files of its results: OpenAI's hosts, and Mistral."""
+
 _EMBEDDED: Final = ("embedding", "embeddings", "embeddingsByType", "predictions")
 
 
@@ -205,7 +228,16 @@ def _of_most(line: Mapping[str, Any]) -> _Record | None:
         name=word(line, "custom_id"),
         line_id=word(line, "id"),
         request_id=word(outer, "request_id"),
+        error=_error_of_most(line, outer or {}, answer or {}),
     )
+
+
+def _error_of_most(line: Mapping[str, Any], outer: Mapping[str, Any], answer: Mapping[str, Any]) -> str:
+    """Return the HTTP status of a line that says no more, as Mistral's do; empty where nothing failed, or it does."""
+    status = outer.get("status_code")
+    if isinstance(status, int) and status >= _FAILED:
+        return error_in(answer) or error_in(line) or str(status)
+    return "error" if word(line, "error") else ""
 
 
 def _of_gemini(line: Mapping[str, Any]) -> _Record | None:

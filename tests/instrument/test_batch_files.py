@@ -19,7 +19,7 @@ from otel_llmcost.ledger.backfill.batches import parts_of_results
 from otel_llmcost.pricing import Pricer
 from otel_llmcost.providers.deferred import Job
 from otel_llmcost.store import PricedCall, connect
-from tests.instrument import google_sdk, test_deferred, wire, wire_google
+from tests.instrument import google_sdk, test_batch_hosts, test_deferred, wire, wire_google
 from tests.support.replay import Answer, ReplayServer
 from tests.support.stores import migrated
 from tests.unit.pricing.tables import card, model, table_of
@@ -44,6 +44,8 @@ PRICER = Pricer(
         model("openai", "text-embedding-3-small", BATCH_RATES),
         model("anthropic", "claude-sonnet-4-5-20250929", BATCH_RATES),
         model("gcp.gemini", "gemini-3-flash-preview", BATCH_RATES),
+        *(model(host, "gpt-5-2025-08-07", BATCH_RATES) for host in test_batch_hosts.HOSTS),
+        *(model(host, "text-embedding-3-small", BATCH_RATES) for host in test_batch_hosts.HOSTS),
     )
 )
 """A dollar a million of whatever it is: what calls cost is how many tokens they had."""
@@ -89,6 +91,33 @@ def _gemini(server: ReplayServer, body: bytes) -> None:
         client.files.download(file="files/results")
 
 
+def _at_host(name: str, server: ReplayServer, body: bytes) -> None:
+    """Ask for the job, which says when it began, and read the file of its results."""
+    host = test_batch_hosts.HOSTS[name]
+    test_batch_hosts.serve(server, host, created_at=MADE if name == "together" else MADE_S)
+    answer = Answer(body=body, content_type="application/octet-stream")
+    server.answer_with(answer, method="GET", path=host.file_path)
+    with host.client(name, server.url) as client:
+        test_batch_hosts.poll(name, client)
+        assert test_batch_hosts.read(name, client) == body
+
+
+def _host_case(name: str) -> Case:
+    """Return results of which the second, without an id of its own, says no time, and the third failed."""
+    embedded = {"custom_id": "b", "response": {"status_code": 200, "body": wire.embeddings()}, "error": None}
+    return Case(
+        [
+            test_batch_hosts.line_of("a", "req_1", wire.chat(created=MADE_S)),
+            embedded,
+            test_batch_hosts.line_of("c", "req_3", None, "no"),
+        ],
+        1_200 + 340 + 9,
+        partial(_at_host, name),
+        name,
+        Job(name="file-out", created_at_ns=MADE_S * 10**9),
+    )
+
+
 _IN_ID = base64.urlsafe_b64encode(MADE_S.to_bytes(4, "little") + b"-" * 12).decode()
 _CONTENT_USAGE = {"promptTokenCount": 100, "candidatesTokenCount": 20, "thoughtsTokenCount": 7}
 CASES = {
@@ -131,6 +160,7 @@ CASES = {
         "gcp.gemini",
         Job(name="files/results"),
     ),
+    **{name: _host_case(name) for name in test_batch_hosts.HOSTS},
 }
 
 

@@ -215,6 +215,14 @@ def test_a_line_tells_its_answer(
         ("openai", openai(None, response=None, error={"code": "batch_expired"}), "batch_expired", "batch_req_1"),
         ("openai", openai({"error": {"type": "invalid_request_error"}}), "invalid_request_error", "batch_req_1"),
         ("together", {"custom_id": "a", "error": {"code": "no"}}, "no", "job/a"),
+        ("mistral_ai", openai(None, response={"status_code": 429, "body": None}, error="slow"), "429", "batch_req_1"),
+        ("mistral_ai", openai(None, response=None, error="slow"), "error", "batch_req_1"),
+        (
+            "openai",
+            openai(None, response={"status_code": 400, "body": {"error": {"type": "invalid"}}}),
+            "invalid",
+            "batch_req_1",
+        ),
         (
             "anthropic",
             {"custom_id": "a", "result": {"type": "errored", "error": {"error": {"type": "overloaded_error"}}}},
