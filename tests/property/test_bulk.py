@@ -186,7 +186,7 @@ def told_in_bulk(bodies: Sequence[bytes]) -> tuple[list[str], int]:
     return sorted(map(repr, calls)), len(found.faults)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32))
 def test_reading_in_bulk_is_reading_one_by_one(seed: int) -> None:
     bodies = requests(seed)

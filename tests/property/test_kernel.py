@@ -80,7 +80,7 @@ def calls(draw: st.DrawFn) -> LLMCall:
 
 
 @pytest.mark.parametrize("pricer", [PLAIN, OWN], ids=["published", "with an overlay"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(batch=st.lists(calls(), max_size=25))
 def test_the_kernel_equals_the_scalar_engine(pricer, batch):
     expected = [pricer.price(call)._replace(lines=()) for call in batch]

@@ -52,7 +52,7 @@ def believed(reading: Reading) -> None:
     assert reading.reported_cost is None or reading.reported_cost >= 0
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(body=OBJECTS, events=st.lists(OBJECTS, max_size=3))
 def test_a_reader_never_raises(body: dict[str, object], events: list[dict[str, object]]) -> None:
     for surface in SURFACES.values():
@@ -63,14 +63,14 @@ def test_a_reader_never_raises(body: dict[str, object], events: list[dict[str, o
             believed(surface.complete(surface.read(body), {"x-amzn-bedrock-input-token-count": str(body)}))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(body=OBJECTS)
 def test_an_answer_of_any_shape_never_raises(body: dict[str, object]) -> None:
     for provider in (*PROVIDERS, "nobody"):
         believed(read_answer(provider, body))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     body=st.binary(max_size=80)
     | st.text(max_size=80).map(str.encode)

@@ -72,7 +72,7 @@ def told_in_bulk(bodies: Sequence[bytes], sound: Sequence[int]) -> dict[int, lis
     return {number: sorted(said) for number, said in told.items()}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32))
 def test_what_protobuf_takes_is_read_as_protobuf_reads_it_and_what_it_does_not_take_does_no_harm(seed: int) -> None:
     bodies = bodies_of(seed)
