@@ -29,7 +29,8 @@ from otel_llmcost.store import connect
 from tests.bench.environments import environment
 from tests.collector.process import Service
 from tests.collector.telling import TRACES, a_call, request_of
-from tests.collector.test_peers import ROTEL, free_port, process
+from tests.collector.test_peers import ROTEL, process
+from tests.support import ports
 from tests.support.clickhouse import Server, fetch
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def through_rotel(bodies: Sequence[bytes], spans: int) -> dict[str, float]:
         url = f"http://127.0.0.1:{server.port}"
         for statement in ("CREATE DATABASE otel", _ROTEL_TABLE):
             _ask(url, statement)
-        port, other = free_port(), free_port()
+        port, other = ports.held_for(server), ports.held_for(server)
         arguments = [
             *(str(binary), "start", "--exporter", "clickhouse", "--clickhouse-exporter-endpoint", url),
             *("--otlp-grpc-endpoint", f"127.0.0.1:{port}", "--otlp-http-endpoint", f"127.0.0.1:{other}"),

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ import pytest
 
 from tests.bench.environments import environment
 from tests.collector.telling import COST, a_call, call, post, request_of
+from tests.support import ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,12 +69,6 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def arrived(up: Running, service: str, count: int) -> None:
     """Check that a service's calls are there, once, with their cost."""
     sql = f"SELECT count(), sum(list_cost) FROM llm_calls WHERE service_name = '{service}'"
@@ -117,17 +112,18 @@ def test_the_go_exporters(up: Running, kind: str) -> None:
 @pytest.mark.long
 def test_the_opentelemetry_collector_in_front_sends_what_may_be_a_call_unsampled(up: Running, tmp_path: Path) -> None:
     otelcol, config = built("otelcol", "go"), ROOT / "collector" / "otelcol.yaml"
-    grpc_port, http_port, health_port = free_port(), free_port(), free_port()
-    environ = {
-        "OTELCOL_QUEUE_DIR": str(tmp_path / "queue"),
-        "OTELCOL_HEALTH_ENDPOINT": f"127.0.0.1:{health_port}",
-        "OTELCOL_GRPC_ENDPOINT": f"127.0.0.1:{grpc_port}",
-        "OTELCOL_HTTP_ENDPOINT": f"127.0.0.1:{http_port}",
-        "LLMCOST_GRPC_ENDPOINT": f"127.0.0.1:{up.grpc}",
-    }
-    subprocess.run([otelcol, "validate", "--config", config], env=os.environ | environ, check=True, timeout=DEADLINE_S)
-    with process([otelcol, "--config", config], http_port, **environ):
-        calls = [a_call() for _ in range(COUNT)]
+    calls = [a_call() for _ in range(COUNT)]
+    with ports.held(3) as (grpc_port, http_port, health_port), ExitStack() as running:
+        environ = {
+            "OTELCOL_QUEUE_DIR": str(tmp_path / "queue"),
+            "OTELCOL_HEALTH_ENDPOINT": f"127.0.0.1:{health_port}",
+            "OTELCOL_GRPC_ENDPOINT": f"127.0.0.1:{grpc_port}",
+            "OTELCOL_HTTP_ENDPOINT": f"127.0.0.1:{http_port}",
+            "LLMCOST_GRPC_ENDPOINT": f"127.0.0.1:{up.grpc}",
+        }
+        check = [otelcol, "validate", "--config", config]
+        subprocess.run(check, env=os.environ | environ, check=True, timeout=DEADLINE_S)
+        running.enter_context(process([otelcol, "--config", config], http_port, **environ))
         assert call(grpc_port, request_of(calls[::2], "behind-otelcol")).code.value[0] == 0
         assert post(http_port, request_of(calls[1::2], "behind-otelcol")).status == 200
         arrived(up, "behind-otelcol", COUNT)
@@ -138,12 +134,11 @@ def test_the_opentelemetry_collector_in_front_sends_what_may_be_a_call_unsampled
 @pytest.mark.long
 def test_rotel_in_front(up: Running) -> None:
     rotel = next((environment("rotel", ROTEL).parents[1]).glob("lib/python*/site-packages/rotel/rotel-agent"))
-    grpc_port, http_port = free_port(), free_port()
-    arguments = [
-        *(rotel, "start", "--exporter", "otlp", "--otlp-exporter-endpoint", f"http://127.0.0.1:{up.grpc}"),
-        *("--otlp-grpc-endpoint", f"127.0.0.1:{grpc_port}", "--otlp-http-endpoint", f"127.0.0.1:{http_port}"),
-    ]
-    with process(arguments, grpc_port):
-        calls = [a_call() for _ in range(COUNT)]
+    arguments = [rotel, "start", "--exporter", "otlp", "--otlp-exporter-endpoint", f"http://127.0.0.1:{up.grpc}"]
+    calls = [a_call() for _ in range(COUNT)]
+    with ports.held(2) as (grpc_port, http_port), ExitStack() as running:
+        arguments += ["--otlp-grpc-endpoint", f"127.0.0.1:{grpc_port}"]
+        arguments += ["--otlp-http-endpoint", f"127.0.0.1:{http_port}"]
+        running.enter_context(process(arguments, grpc_port))
         assert call(grpc_port, request_of(calls, "behind-rotel")).code.value[0] == 0
         arrived(up, "behind-rotel", COUNT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pytest
 
 from tests.e2e.command import LLMCOST, environment, llmcost, rows, spool
 from tests.store.ledger import NOW_NS, a_call
+from tests.support import ports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,9 +65,7 @@ def test_a_password_is_never_shown(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_answer_is_named_and_nothing_is_lost(tmp_path: Path) -> None:
     path = spool(tmp_path, calls(3))
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        port = closed.getsockname()[1]
+    with ports.held(1) as (port,):
         answer = llmcost("report", "--dsn", f"clickhouse://127.0.0.1:{port}/llmcost", data_dir=tmp_path)
     assert answer.code == 3
     assert f"127.0.0.1:{port}/llmcost cannot be reached" in answer.error

@@ -5,16 +5,10 @@ from __future__ import annotations
 import socket
 
 from tests.e2e.conftest import Place, assert_billed, calls_received
+from tests.support import ports
 from tests.support.replay import Answer, ReplayServer
 
 REFUSED = "LLMCOST_ENDPOINT {url}/v1/traces does not take calls ({reason}); they wait in {spool}"
-
-
-def dead_url() -> str:
-    """Return the address of a port that nobody listens on."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def test_calls_reach_the_receiver_and_none_waits_on_disk(place: Place, collector: ReplayServer) -> None:
@@ -29,8 +23,9 @@ def test_calls_reach_the_receiver_and_none_waits_on_disk(place: Place, collector
 
 
 def test_calls_of_which_no_receiver_knew_are_shipped_by_the_next_program(place: Place, collector: ReplayServer) -> None:
-    url = dead_url()
-    ran = place.shop(3, LLMCOST_ENDPOINT=url)
+    with ports.held(1) as (port,):
+        url = f"http://127.0.0.1:{port}"
+        ran = place.shop(3, LLMCOST_ENDPOINT=url)
     reason = "[Errno 111] Connection refused"
     assert ran.stderr == REFUSED.format(url=url, reason=reason, spool=place.spool) + "\n"
     assert_billed(place.calls(), range(3))

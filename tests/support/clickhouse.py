@@ -2,7 +2,7 @@
 
 The npm package that is pinned here ships a library whose documented entry `query_stable_v2` runs clickhouse-local,
 and clickhouse-local can listen. It takes no password and has no keeper; everything else is the real server. The
-library is loaded in a process of its own, which is this very file run as a script.
+library is loaded in a process of its own, which is this very module run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
@@ -23,13 +22,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.support import ports
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE: Final = "@chdb/lib-linux-x64-gnu@26.7.3-stable.1"
 TARBALL: Final = "chdb-lib-linux-x64-gnu-26.7.3-stable.1.tgz"
 TARBALL_SHA256: Final = "c0d32b129e988f2b9a9a31c9141aecf5e1e2453f9a079efc4d36ab8e3f92b2ad"
-CACHE: Final = Path(__file__).parents[2] / ".build" / "clickhouse"
+_ROOT: Final = Path(__file__).parents[2]
+CACHE: Final = _ROOT / ".build" / "clickhouse"
 
 _LISTEN: Final = (
     "SYSTEM START LISTEN HTTP; "
@@ -99,7 +101,7 @@ class Server:
         self._tcp_port = tcp_port
         self._config = config + (f"<tcp_port>{tcp_port}</tcp_port>" if tcp_port else "")
         self._library = library or fetch()
-        self.port = free_port()
+        self.port = ports.held_for(self)
         self._process: subprocess.Popen[bytes] | None = None
 
     def dsn(self, database: str = "llmcost") -> str:
@@ -114,12 +116,19 @@ class Server:
         """Start, and return once the server answers."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / "server.log").open("ab") as log:
-            arguments = [sys.executable, __file__, str(self._library), str(self.directory / "data"), str(self.port)]
+            arguments = [
+                sys.executable,
+                "-m",
+                __name__,
+                str(self._library),
+                str(self.directory / "data"),
+                str(self.port),
+            ]
             if self._config:
                 config = self.directory / "config.xml"
                 config.write_text(f"<clickhouse>{self._config}</clickhouse>")
                 arguments.append(str(config))
-            self._process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(arguments, cwd=_ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + _START_WITHIN_S
         while not self.answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -172,12 +181,6 @@ def running(directory: Path, *, config: str = "") -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _serve(library: str, data: str, port: str, config: str = "") -> None:

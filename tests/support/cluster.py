@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from tests.support import clickhouse
+from tests.support import clickhouse, ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +115,7 @@ class Relay(socketserver.ThreadingTCPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Pipe)
-        self.to_port = clickhouse.free_port()
+        self.to_port = ports.held_for(self)
 
 
 class _Pipe(socketserver.BaseRequestHandler):

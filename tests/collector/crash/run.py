@@ -7,7 +7,6 @@ are under way. Afterwards the ledger and the rollups have to say exactly what th
 from __future__ import annotations
 
 import signal
-import socket
 import sys
 import time
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from otel_llmcost.store.calls import PricedCalls
 from tests.collector.crash.book import OVERLAY, Book, request_of_all, said_by, told_again, told_by, written_by
 from tests.collector.crash.sender import Sender, Target
 from tests.collector.process import Service
+from tests.support import ports
 from tests.support.clickhouse import Server
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def run(plan: Plan, place: Path, library: Path) -> Outcome:
     server = Server(place / "server", library)
     config = place / "llmcost.yaml"
     config.write_text(OVERLAY)
-    targets = [Target(_free_port(), _free_port()) for _ in range(2)]
+    targets = [Target(ports.held_for(server), ports.held_for(server)) for _ in range(2)]
     collectors = [_collector(place / f"collector{n}", target, server, config) for n, target in enumerate(targets)]
     kills = plan.collector_kills + plan.server_kills
     stage = _Stage(
@@ -212,9 +212,3 @@ def _collector(data_dir: Path, target: Target, server: Server, config: Path) -> 
         "LLMCOST_SHUTDOWN_S": str(DRAINED_S),
     }
     return Service(data_dir, said)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
