@@ -123,7 +123,7 @@ class Pipeline:
         Args:
             timeout_s: Seconds to wait for the worker, if it is at it.
         """
-        if not (self.taken or self._queue):
+        if not (self.taken or self._queue or self._worker):  # the worker may hold what others told
             return True
         return self._work_off(timeout_s) and not self._waiting
 

@@ -20,7 +20,7 @@ from otel_llmcost.telemetry.runtime import Runtime
 from otel_llmcost.telemetry.settings import Settings
 from tests.instrument.faults import InjectedError, failing_at, forgetting, seams_of
 from tests.support.replay import Answer, ReplayServer
-from tests.unit.telemetry.test_pipeline import Sink, call, put, spans, until
+from tests.unit.telemetry.test_pipeline import Sink, call, put, spans, until, without_a_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -115,8 +115,7 @@ def test_a_fault_loses_at_most_the_record_that_met_it(receiver: ReplayServer | N
 
 
 def test_a_call_that_cannot_be_encoded_is_lost_alone(tmp_path: Path) -> None:
-    pipeline = Pipeline(Settings(data_dir=tmp_path), dict)
-    pipeline._worker = room.threading.current_thread()  # nobody takes a part of them before the flush
+    pipeline = without_a_worker(Pipeline(Settings(data_dir=tmp_path), dict))
     put(pipeline, 0, 1)
     broken = call(2)
     broken.trace_id = "no hex"
@@ -141,8 +140,7 @@ class _Choosy(Sink):
 
 def test_a_frame_that_meets_a_fault_each_time_does_not_hold_up_the_others(tmp_path: Path) -> None:
     sink = _Choosy()
-    pipeline = Pipeline(Settings(data_dir=tmp_path), dict, sink)
-    pipeline._worker = room.threading.current_thread()
+    pipeline = without_a_worker(Pipeline(Settings(data_dir=tmp_path), dict, sink))
     for number in (0, 1, 2):
         pipeline.put(*CALLS[number])
         pipeline.flush()
