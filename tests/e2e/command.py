@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -66,7 +67,7 @@ def llmcost(*arguments: str, data_dir: Path, stdin: str = "", **said: str) -> An
 
 
 @contextmanager
-def running(*arguments: str, data_dir: Path, for_s: int = 60) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str, data_dir: Path, for_s: int = 300) -> Iterator[subprocess.Popen[str]]:
     """Run a command that goes on until it is told to stop; it outlives neither the block nor its seconds."""
     with subprocess.Popen(
         [LLMCOST, *arguments],
@@ -82,6 +83,11 @@ def running(*arguments: str, data_dir: Path, for_s: int = 60) -> Iterator[subpro
         finally:
             stopper.cancel()
             process.kill()
+
+
+def zone_at_noon() -> str:
+    """Return a zone where it is noon, so that the last hours are today's whenever the tests run."""
+    return f"Etc/GMT{dt.datetime.now(dt.UTC).hour - 12:+d}"  # whose sign is that of the way to UTC
 
 
 def line_of(process: subprocess.Popen[str]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_llmcost.spool import Spool
-from tests.e2e.command import LLMCOST, environment, line_of, llmcost, rows, running, spool
+from tests.e2e.command import LLMCOST, environment, line_of, llmcost, rows, running, spool, zone_at_noon
 from tests.store.ledger import NOW_NS, a_call
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def test_migrate_shows_its_plan_and_is_done_once(tmp_path: Path) -> None:
 
 def test_up_takes_calls_in_owns_the_store_and_ends_well(tmp_path: Path) -> None:
     spool(tmp_path, CALLS[:10])
-    with running("up", "--interval", "0.1", data_dir=tmp_path) as up:
+    with running("up", "--interval", "0.1", "--timezone", zone_at_noon(), data_dir=tmp_path) as up:
         assert " in 10 calls, 1 unpriced" in line_of(up)
         assert llmcost("report", "--format", "json", data_dir=tmp_path).json["total"]["calls"] == 10
         refused = llmcost("up", data_dir=tmp_path)
@@ -150,7 +150,7 @@ def test_up_takes_calls_in_owns_the_store_and_ends_well(tmp_path: Path) -> None:
         assert "30 calls in so far" in line_of(up)
         up.send_signal(signal.SIGTERM)
         assert line_of(up).startswith("stopped")
-        assert up.wait(30) == 0
+        assert up.wait(120) == 0
     assert rows(tmp_path, "SELECT sum(calls) AS calls FROM spend_hourly") == [{"calls": 40}]
 
 
@@ -162,7 +162,7 @@ def test_tail_follows_until_it_is_interrupted(tmp_path: Path) -> None:
         spool(tmp_path, [a_call(77, scope_name="otel_llmcost.openai", started_at_ns=time.time_ns(), tenant="late")])
         assert '"tenant": "late"' in line_of(tail)
         tail.send_signal(signal.SIGINT)
-        assert tail.wait(30) == 0
+        assert tail.wait(120) == 0
 
 
 def _read_to_the_end(terminal: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections import defaultdict
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from otel_llmcost.store import Store
 
 HOUR_NS: Final = 3_600_000_000_000
-NOW_NS: Final = time.time_ns()
+NOW_NS: Final = int(os.environ.get("TESTS_NOW_NS") or time.time_ns())
+"""A process that a test starts is told the moment, and means the same days though midnight has passed."""
 MIDNIGHT_NS: Final = NOW_NS // (24 * HOUR_NS) * (24 * HOUR_NS) - 24 * HOUR_NS
 """A midnight (UTC) that lies over a day back."""
 

@@ -12,13 +12,13 @@ from otel_llmcost.errors import ConfigError
 from otel_llmcost.ledger import books
 from otel_llmcost.ledger.books import Booked
 from otel_llmcost.money import PicoUSD
-from tests.store.ledger import HOUR_NS, PICO, a_call
+from tests.store.ledger import HOUR_NS, NOW_NS, PICO, a_call
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
 
 WHO = {"actor": "finance", "reason": "invoiced"}
-TODAY = dt.datetime.now(dt.UTC).date()
+TODAY = dt.datetime.fromtimestamp(NOW_NS // 10**9, dt.UTC).date()
 LAST = (TODAY.replace(day=1) - dt.timedelta(days=1)).replace(day=1)
 BEFORE = (LAST - dt.timedelta(days=1)).replace(day=1)
 
