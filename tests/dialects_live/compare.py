@@ -90,7 +90,9 @@ def _python_of(wanted: Environment) -> Path:
         kept = [line for line in lines if line.partition("==")[0] not in wanted.unpinned]
         pins = OUT / f"constraints-{wanted.name}.txt"
         pins.parent.mkdir(parents=True, exist_ok=True)
-        pins.write_text("\n".join(kept))
+        part = pins.with_suffix(f".{os.getpid()}.part")  # another test worker may be reading the same
+        part.write_text("\n".join(kept))
+        part.rename(pins)
     return environment(wanted.name, *wanted.requirements, "--editable", str(ROOT), constraints=pins)
 
 

@@ -20,8 +20,8 @@ UNPRICED = [{"kind": "anomaly", "subject": "unpriced_model"}, {"kind": "notifica
 
 
 def kept(place: Path) -> list[dict[str, object]]:
-    """Return what the store holds of it, within ten seconds: its owner looks all the time for what it was handed."""
-    deadline = time.monotonic() + 10
+    """Return what the store holds of it, within a minute: its owner looks all the time for what it was handed."""
+    deadline = time.monotonic() + 60
     while len(found := rows(place, TOLD)) < len(UNPRICED) and time.monotonic() < deadline:
         time.sleep(0.1)
     return found
@@ -34,7 +34,7 @@ def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
     a_minute_ago_ns = time.time_ns() - 60 * 10**9
     said = {"environment": "production", "feature": "chat", "request_model": "novel-1", "response_model": "novel-1"}
     spool(place, [a_call(1, started_at_ns=a_minute_ago_ns, scope_name="otel_llmcost.openai", **said)])
-    up = running("up", "--interval", "0.1", "--pages-port", "0", data_dir=place, for_s=300)
+    up = running("up", "--interval", "0.1", "--pages-port", "0", data_dir=place)
     with web(as_all) as inbox, up as process:
         assert "dashboards at" in line_of(process)
         hook = {"LLMCOST_WEBHOOK_URL": inbox.url + "/hook"}
@@ -54,7 +54,7 @@ def test_it_tells_once_and_has_the_owner_keep_that(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_what_changes_the_ledger_wants_its_owner_stopped(tmp_path: Path) -> None:
-    with running("up", "--pages-port", "0", data_dir=tmp_path, for_s=300) as process:
+    with running("up", "--pages-port", "0", data_dir=tmp_path) as process:
         assert "dashboards at" in line_of(process)
         told = llmcost("erase", "--tenant", "acme", "--yes", data_dir=tmp_path)
         assert (told.code, "only answers questions: stop it, and run this again" in told.error) == (3, True)

@@ -53,7 +53,7 @@ class Telemetry:
         """Return the finished spans."""
         return self.exporter.get_finished_spans()
 
-    def wait_for_call(self, timeout_s: float = 5.0) -> LLMCall:
+    def wait_for_call(self, timeout_s: float = 60.0) -> LLMCall:
         """Return the only record as soon as it is there, for calls that the garbage collector finishes."""
         deadline = time.monotonic() + timeout_s
         while not (calls := self.calls()) and time.monotonic() < deadline:

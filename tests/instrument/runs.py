@@ -133,7 +133,7 @@ def _do_what_the_worker_would() -> None:
             pass
 
 
-def _left_open(timeout_s: float = 2.0) -> int:
+def _left_open(timeout_s: float = 30.0) -> int:
     """Return how many calls are still open or held back once nobody reads on, and the worker has done what waits.
 
     Args:

@@ -103,7 +103,7 @@ def provider_of(*turns: list[dict[str, Any]], stays: bool = False) -> Iterator[s
             for message in turn:
                 websocket.send(json.dumps(message).encode())
         if stays:
-            leaving.wait(10)
+            leaving.wait(60)
 
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(os.environ["SSL_CERT_FILE"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WRITERS = 3
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 
 def under_other_rules(calls: Sequence[PricedCall]) -> list[PricedCall]:

@@ -190,7 +190,7 @@ def mails(*, tls: ssl.SSLContext | None = None, password: bytes = b"") -> Iterat
             self.port = taken.port
             super()._trigger_server()
 
-    controller = OnAnyPort(taken, hostname="127.0.0.1", port=0)
+    controller = OnAnyPort(taken, hostname="127.0.0.1", port=0, ready_timeout=60)
     controller.start()
     try:
         yield taken
