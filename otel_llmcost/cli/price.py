@@ -13,6 +13,7 @@ import typer
 from otel_llmcost.cli.exits import ExitCode, say
 from otel_llmcost.cli.options import Format, FormatOption
 from otel_llmcost.cli.tables import printable
+from otel_llmcost.cli.when import at_ns_of
 from otel_llmcost.errors import ConfigError
 
 
@@ -42,6 +43,8 @@ def price(
         if source:
             msg = "give FILE or --usage, not both"
             raise ConfigError(msg)
+        if at:
+            at_ns_of(at)
         case = {"provider": provider, "model": model, "at": at or _now(), "context": _context(tier)}
         _explain(case, usage, rates, form)
         return

@@ -109,12 +109,11 @@ def diff(
 @rates.command()
 def check(provider: ProviderOption = "", form: FormatOption = Format.TABLE, data_dir: DataDir = None) -> None:
     """Show what the rate table covers, and on how many prices in force its sources agree, by provider."""
-    from otel_llmcost.pricing import canonical_provider
     from otel_llmcost.pricing.coverage import coverage
 
-    table = _pricer(data_dir).table
-    wanted = canonical_provider(provider)
-    found = [each for each in coverage(table, time.time_ns()) if not provider or each.provider == wanted]
+    pricer = _pricer(data_dir)
+    table, wanted = pricer.table, _known(pricer, provider)
+    found = [each for each in coverage(table, time.time_ns()) if wanted in ("", each.provider)]
     heads = ("provider", "models", "names", "cards", "placed", "agreed", "decided", "single")
     lines = [tuple(getattr(each, head) for head in heads) for each in found]
     if form is Format.JSON:
@@ -147,12 +146,31 @@ def _pricer(data_dir: Any) -> "Pricer":
 
 
 def _models(pricer: "Pricer", provider: str) -> "Iterator[ModelRates]":
+    wanted = _known(pricer, provider)
+    for each in (*(pricer.overlay.models if pricer.overlay else ()), *pricer.table.models):
+        if wanted in ("", each.provider):
+            yield each
+
+
+def _providers(pricer: "Pricer") -> list[str]:
+    return sorted(
+        {*(each.provider for each in (pricer.overlay.models if pricer.overlay else ())), *pricer.table.providers}
+    )
+
+
+def _known(pricer: "Pricer", provider: str) -> str:
+    """Return a provider as the tables spell it, or nothing for nothing.
+
+    Raises:
+        ConfigError: Neither the table nor llmcost.yaml has a price of theirs.
+    """
     from otel_llmcost.pricing import canonical_provider
 
-    wanted = canonical_provider(provider)
-    for each in (*(pricer.overlay.models if pricer.overlay else ()), *pricer.table.models):
-        if not provider or each.provider == wanted:
-            yield each
+    wanted, known = canonical_provider(provider), _providers(pricer)
+    if provider and wanted not in known:
+        msg = f"--provider: no price of {provider!r} is known; there are {', '.join(known)}"
+        raise ConfigError(msg)
+    return wanted
 
 
 def _found(pricer: "Pricer", model: str, provider: str) -> "list[ModelRates]":
@@ -161,12 +179,16 @@ def _found(pricer: "Pricer", model: str, provider: str) -> "list[ModelRates]":
     Raises:
         ConfigError: There is none; the message names the nearest.
     """
+    from otel_llmcost.pricing import canonical_provider
+    from otel_llmcost.pricing.matching import EVERY_MODEL
+
     said, _, rest = model.partition("/")
-    own = {each.provider for each in (pricer.overlay.models if pricer.overlay else ())}
-    asked = [(provider, model)] if provider else [(each, model) for each in sorted({*own, *pricer.table.providers})]
+    named = _known(pricer, provider) or canonical_provider(said if rest else "")
+    asked = [(provider, model)] if provider else [(each, model) for each in _providers(pricer)]
     if rest and not provider:
         asked = [(said, rest), *asked]
     hits = [hit for one, name in asked if (hit := pricer.find(one, name)) is not None]
+    hits = [hit for hit in hits if hit.model != EVERY_MODEL or hit.provider == named]  # which knows any misspelt name
     if hits:
         return list({id(hit): hit for hit in hits}.values())
     near = [f"{one}/{name}" for one, name in asked[:1] for name in pricer.table.nearest(one, name)]

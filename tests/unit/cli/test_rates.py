@@ -96,6 +96,21 @@ def test_an_unknown_name_gives_the_nearest(capsys):
     assert "--at cannot be 'noon'" in said(capsys, "show", "m", "--at", "noon", code=2)
 
 
+def test_a_provider_that_takes_any_model_does_not_know_a_misspelt_one(capsys):
+    assert "no rate table knows a model openai/gpt-5.44; nearest names: openai/gpt-5.4" in said(
+        capsys, "show", "openai/gpt-5.44", code=2
+    )
+    assert said(capsys, "show", "ollama/my-own").startswith("ollama/*")
+    assert said(capsys, "show", "my-own", "--provider", "ollama").startswith("ollama/*")
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("arguments", [["list"], ["show", "m"], ["check"]])
+def test_a_provider_without_prices_is_named_beside_those_with(capsys, arguments):
+    told = said(capsys, *arguments, "--provider", "acne", code=2)
+    assert told == "llmcost: --provider: no price of 'acne' is known; there are acme, openai\n"
+
+
 def test_models_of_ones_own_are_listed_and_shown(capsys, place):
     (place / "llmcost.yaml").write_text("rates: {models: [{provider: vllm, model: llama, usd_per_mtok: {input: 0.3}}]}")
     assert "llama" in said(capsys, "list", "--provider", "vllm")
