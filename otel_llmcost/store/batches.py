@@ -19,6 +19,7 @@ from otel_llmcost.money import ROW_LIMIT
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 from otel_llmcost.store import rows as _rows
 from otel_llmcost.store.engine import RowsRefusedError
+from otel_llmcost.store.results import Result, is_answered_later
 from otel_llmcost.store.rows import PricedCall
 from otel_llmcost.store.tombstones import Named
 
@@ -128,6 +129,20 @@ class PricedBatch(Sequence[PricedCall]):
         return PricedBatch(
             self.calls.take(left), replace(prices, **columns), self.received_at_ns[left], self.is_retelling[left]
         )
+
+    def results(self) -> list[Result]:
+        """Return which of the calls are results of batches."""
+        places = np.flatnonzero(self.have("is_batch"))
+        if not places.size:
+            return []
+        providers = [call.provider for call in self.calls.patterns]
+        traces, answers = _hex(self.calls.trace_id[places]).to_pylist(), self._texts("response_id", places)
+        columns = (places.tolist(), traces, self.calls.started_at_ns[places].tolist())
+        return [
+            Result(*result)
+            for form, answer, *result in zip(self.calls.form[places].tolist(), answers, *columns, strict=True)
+            if is_answered_later(result[1], providers[form], answer)
+        ]
 
     # --- what settling asks ---
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from otel_llmcost.store import rows as _rows
 from otel_llmcost.store import settle, tombstones
 from otel_llmcost.store.engine import RowsRefusedError
+from otel_llmcost.store.results import Told
 from otel_llmcost.store.rows import PricedCall, Refused
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def write(
 ) -> tuple[int, list[Refused]]:
     """Return how many calls were written, and those that were set aside.
 
-    Calls of somebody who was erased are neither: nothing is kept of them.
+    Calls of somebody who was erased are neither: nothing is kept of them. Nor are results of batches that the store has
+    at another hour: they are told already.
     """
     if not isinstance(calls, list):
         from otel_llmcost.store.calls import PricedCalls
@@ -48,6 +50,7 @@ def write(
         if isinstance(calls, PricedCalls) and calls.batches:
             return _write_columns(engine, calls, now_ns=now_ns, since_ns=since_ns)
     accepted, refused = _sifted(engine, calls, now_ns=now_ns, since_ns=since_ns)
+    accepted = Told(engine).without(accepted)
     written = 0
     for start in range(0, len(accepted), MAX_BATCH):
         batch = settle.judged(accepted[start : start + MAX_BATCH])
@@ -66,13 +69,15 @@ def _write_columns(
     from otel_llmcost.store.calls import PricedCalls, judged, written_of
 
     singles, batches, gone = list(calls.singles), list(calls.batches), tombstones.Erased.known(engine)
+    results = Told(engine)
     for number, batch in enumerate(batches):
         kept = batch.without(gone.places(engine, batch.named())) if gone.people else batch
         places = kept.doubtful(now_ns=now_ns, since_ns=since_ns)
         singles += [kept[place] for place in places.tolist()]
-        batches[number] = kept.without(places)
+        kept = kept.without(places)
+        batches[number] = kept.without(results.elsewhere(kept.results()))
     accepted, refused = _sifted(engine, singles, now_ns=now_ns, since_ns=since_ns)
-    every = PricedCalls(batches, accepted)
+    every = PricedCalls(batches, results.without(accepted))
     told = written_of(every)
     every = judged(every, told)
     written = sum(map(len, every.batches))

@@ -221,3 +221,9 @@ def test_a_result_that_an_sdk_read_and_one_in_a_file_are_one_call(
     assert (store.query(keys).rows, store.query(spent).rows) == (told, expected)
     by_the_sdk(case, store, telemetry, server)
     assert (store.query(keys).rows, store.query(spent).rows) == (told, expected)
+
+    store._engine.command("TRUNCATE TABLE llm_calls_log")
+    by_backfill(case, store, tmp_path, at_ns=(MADE_S * 10**9) - 5 * HOUR_NS)  # nor does whoever reads them afterwards
+    wrong = store.query(keys).rows
+    by_the_sdk(case, store, telemetry, server)
+    assert (store.query(keys).rows, store.query(spent).rows) == (wrong, expected)

@@ -12,6 +12,7 @@ import pytest
 
 from otel_llmcost import drain
 from otel_llmcost.attribution import Attribution
+from otel_llmcost.call import ids_of_answer
 from otel_llmcost.drain import Read
 from otel_llmcost.pricing import Pricer, load_rate_table
 from otel_llmcost.spool import Frame
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from otel_llmcost.store import PricedCall, Store
 
 PRICER = Pricer(load_rate_table())
+HOUR_NS = 3_600_000_000_000
 DAY_NS = 86_400_000_000_000
 EVERYTHING = "SELECT * FROM llm_calls ORDER BY trace_id, span_id"
 
@@ -99,6 +101,44 @@ def test_what_is_counted_of_calls_is_the_same() -> None:
     assert counted._replace(keys=[]) == by_rows._replace(keys=[])
     assert sorted(counted.keys) == sorted(by_rows.keys)
     assert (counted.unattributed, counted.oldest_ns) == (50, 1_795_000_000_000_000_000)
+
+
+def results(provider: str, *answers: str, **said: Any) -> list[LLMCall]:
+    """Return results of a batch, whose ids follow from those of the answers."""
+    told = []
+    for call, answer in zip(calls(len(answers), provider=provider, is_batch=True, **said), answers, strict=True):
+        trace_id, span_id = ids_of_answer(provider, answer)
+        told.append(replace(call, trace_id=trace_id, span_id=span_id, response_id=answer))
+    return told
+
+
+def later(told: Sequence[LLMCall], hours: int) -> list[LLMCall]:
+    return [replace(call, started_at_ns=call.started_at_ns + hours * HOUR_NS) for call in told]
+
+
+@pytest.mark.parametrize("edges", [(), None], ids=["columns", "rows"])
+def test_a_result_of_a_batch_keeps_the_time_at_which_it_was_told_first(
+    store: Store, edges: Sequence[int] | None
+) -> None:
+    """Anthropic's do not say when they were made: whoever reads them knows the job, was told, or takes the moment."""
+
+    def form(bodies: Sequence[bytes]) -> Sequence[PricedCall]:
+        return priced(bodies, edges)
+
+    told = results("anthropic", "msg_a", "msg_b", "msg_c")
+    alone = replace(calls(1, provider="anthropic")[0], is_batch=True)  # in a trace of its own, whoever asked there
+    assert store.write(form([request_of([*told, alone])])) == 4
+    keys = "SELECT trace_id, toUnixTimestamp64Nano(started_at) FROM llm_calls ORDER BY ALL"
+    there = store.query(keys).rows
+    assert store.write(form([request_of(told)])) == 3  # the same call, to which nothing is added
+    for hours in (-5, 3):
+        assert store.write(form([request_of(later([*told, alone], hours))])) == 1
+    assert store.write(form([request_of(results("openai", "msg_a"))])) == 1
+    both = [*results("anthropic", "msg_d"), *later(results("anthropic", "msg_d"), 2)]
+    assert store.write(form([request_of(both)])) == 1
+    rows = store.query(keys).rows
+    assert len(rows) == len(there) + 2 + 1 + 1
+    assert set(there) < set(rows)
 
 
 def calls(count: int, **said: Any) -> list[LLMCall]:

@@ -18,7 +18,8 @@ from otel_llmcost.call import ids_of_answer
 from otel_llmcost.errors import InvalidUsageError
 from otel_llmcost.ledger.backfill import BATCH_CALLS, UNREADABLE, Part, fault_of
 from otel_llmcost.providers.deferred import Result, batched, result_in
-from otel_llmcost.store.settle import LISTED_IDS, as_lists
+from otel_llmcost.store.results import STARTS
+from otel_llmcost.store.settle import as_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,16 +37,6 @@ _JOB_OF_BEDROCK: Final = re.compile(r"[a-z0-9]{12}")
 
 _PLACE: Final = re.compile(r"arn:[^:]+:bedrock:([^:]+):|projects/[^/]+/locations/([^/]+)/")
 """The region in the full name of a job."""
-
-_STARTS: Final = """
-SELECT
-    trace_id,
-    toUnixTimestamp64Nano(min(started_at))
-FROM llm_calls_log
-WHERE trace_id IN (SELECT arrayJoin({ids}))
-    AND correction_id = ''
-GROUP BY trace_id
-""".replace("{ids}", LISTED_IDS)
 
 
 def parts_of_results(
@@ -160,4 +151,4 @@ def _starts(store: Store, provider: str, results: Iterable[Result]) -> dict[str,
     """
     named = (each.reading.response_id for each in results if not each.started_at_ns)
     traces = [ids_of_answer(provider, each)[0] for each in named if each]
-    return {str(trace): int(str(began)) for trace, began in store.query(_STARTS, as_lists(traces))} if traces else {}
+    return {str(trace): int(str(began)) for trace, began in store.query(STARTS, as_lists(traces))} if traces else {}
