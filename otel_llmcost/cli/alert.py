@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from otel_llmcost.cli.exits import ExitCode
-from otel_llmcost.cli.options import Format, FormatOption
+from otel_llmcost.cli.options import TableOrJson, TableOrJsonOption
 from otel_llmcost.errors import ConfigError
 
 alert: Final = typer.Typer(
@@ -30,7 +30,7 @@ def send_test(
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Only this one: slack, pagerduty, email or webhook.")
     ] = None,
-    form: FormatOption = Format.TABLE,
+    form: TableOrJsonOption = TableOrJson.TABLE,
 ) -> ExitCode:
     """Send one message through each contact point that is configured, and say what it answered."""
     from otel_llmcost.notify import Message, contact_points, deliver
@@ -47,7 +47,7 @@ def send_test(
         kind="test", subject="A test of llmcost", text=said, mrkdwn=said, key=f"llmcost-test-{uuid.uuid4().hex}"
     )
     outcomes = deliver(chosen, [message])
-    if form is Format.JSON:
+    if form is TableOrJson.JSON:
         rows = [
             {"name": each.name, "where": each.where, "is_whole": each.is_whole, "answer": each.answer}
             for each in outcomes

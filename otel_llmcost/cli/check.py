@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from otel_llmcost.cli.exits import ExitCode, say
-from otel_llmcost.cli.options import DataDir, Dsn, Format, FormatOption, data_dir_of
+from otel_llmcost.cli.options import DataDir, Dsn, TableOrJson, TableOrJsonOption, data_dir_of
 from otel_llmcost.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def check(
     repeat: Annotated[
         float, typer.Option("--repeat-after", min=0, help="Hours after which the same is sent again.")
     ] = 4,
-    form: FormatOption = Format.TABLE,
+    form: TableOrJsonOption = TableOrJson.TABLE,
     dsn: Dsn = "",
     data_dir: DataDir = None,
 ) -> ExitCode:
@@ -88,9 +88,9 @@ def _tell(
     return True
 
 
-def _show(found: "Sequence[Firing]", form: Format) -> None:
+def _show(found: "Sequence[Firing]", form: TableOrJson) -> None:
     grafana = os.environ.get(GRAFANA, "")
-    if form is Format.JSON:
+    if form is TableOrJson.JSON:
         told = [(firing, firing.message(grafana)) for firing in found]
         print(
             json.dumps(

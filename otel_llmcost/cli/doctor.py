@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from otel_llmcost.cli.exits import ExitCode
-from otel_llmcost.cli.options import DataDir, Dsn, Format, FormatOption, data_dir_of
-from otel_llmcost.errors import ConfigError
+from otel_llmcost.cli.options import DataDir, Dsn, TableOrJson, TableOrJsonOption, data_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 _MARKS: Final = {"ok": ("ok", "green"), "note": ("note", "yellow"), "fix": ("FIX", "bold red")}
 
 
-def doctor(form: FormatOption = Format.TABLE, dsn: Dsn = "", data_dir: DataDir = None) -> None:
+def doctor(form: TableOrJsonOption = TableOrJson.TABLE, dsn: Dsn = "", data_dir: DataDir = None) -> None:
     """Look at the set-up: what is instrumented, where calls go, what waits, what is priced and named.
 
     It looks and changes nothing: the spool is not drained and the schema stays as it is. The exit code is 1 if
@@ -29,9 +28,6 @@ def doctor(form: FormatOption = Format.TABLE, dsn: Dsn = "", data_dir: DataDir =
     from otel_llmcost.cli import checks
     from otel_llmcost.cli.store_checks import check_store
 
-    if form is Format.CSV:
-        msg = "doctor writes table or json"
-        raise ConfigError(msg)
     place = data_dir_of(data_dir)
     findings = [
         *checks.check_versions(),
@@ -42,7 +38,7 @@ def doctor(form: FormatOption = Format.TABLE, dsn: Dsn = "", data_dir: DataDir =
         *checks.check_rates(place, os.environ),
     ]
     faults = sum(finding.state == checks.State.FIX for finding in findings)
-    if form is Format.JSON:
+    if form is TableOrJson.JSON:
         print(json.dumps({"to_fix": faults, "findings": [asdict(each) for each in findings]}, indent=2))
     else:
         _print_findings(findings, faults)

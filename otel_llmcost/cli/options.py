@@ -42,6 +42,16 @@ class Format(StrEnum):
     CSV = "csv"
 
 
+class TableOrJson(StrEnum):
+    """How an answer is written that has no rows."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+TableOrJsonOption = Annotated[
+    TableOrJson, typer.Option("--format", case_sensitive=False, help="How the answer is written.")
+]
 FormatOption = Annotated[Format, typer.Option("--format", case_sensitive=False, help="How the answer is written.")]
 
 

@@ -11,7 +11,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from otel_llmcost.cli.exits import ExitCode, say
-from otel_llmcost.cli.options import Format, FormatOption
+from otel_llmcost.cli.options import TableOrJson, TableOrJsonOption
 from otel_llmcost.cli.tables import printable
 from otel_llmcost.cli.when import at_ns_of
 from otel_llmcost.errors import ConfigError
@@ -31,7 +31,7 @@ def price(
         str, typer.Option("--at", help="When the call began: a date or an ISO 8601 time; now otherwise.")
     ] = "",
     tier: Annotated[str, typer.Option("--tier", help="The tier that served: batch, flex, priority, fast …")] = "",
-    form: FormatOption = Format.TABLE,
+    form: TableOrJsonOption = TableOrJson.TABLE,
 ) -> None:
     """Price provider answers: JSON lines in, a JSON line out for each; or one answer, with its arithmetic shown.
 
@@ -58,7 +58,7 @@ def price(
         raise typer.Exit(ExitCode.FINDINGS)
 
 
-def _explain(case: dict[str, Any], usage: Path, rates: Path | None, form: Format) -> None:
+def _explain(case: dict[str, Any], usage: Path, rates: Path | None, form: TableOrJson) -> None:
     """Print the price of one answer; a fault in what was given is an error, an unknown price is none."""
     from otel_llmcost.cli.answers import read_answer
     from otel_llmcost.cli.opened import pricer_of
@@ -68,9 +68,6 @@ def _explain(case: dict[str, Any], usage: Path, rates: Path | None, form: Format
 
     if not case["provider"]:
         msg = "--provider is missing: say who gave the answer"
-        raise ConfigError(msg)
-    if form is Format.CSV:
-        msg = "one price is written as table or json"
         raise ConfigError(msg)
     pricer = pricer_of(data_dir_of(None), rates)
     with nullcontext(sys.stdin.buffer) if str(usage) == "-" else _opened(usage) as file:
@@ -85,7 +82,7 @@ def _explain(case: dict[str, Any], usage: Path, rates: Path | None, form: Format
         msg = f"{usage}: {fault}"
         raise ConfigError(msg)
     pricing = pricer.price(call)
-    if form is Format.JSON:
+    if form is TableOrJson.JSON:
         print(json.dumps(priced_line(None, pricing), indent=2))
     else:
         print("\n".join(map(printable, lines_of(call, pricing, pricer))))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from otel_llmcost.cli.options import DataDir, Dsn, Format, FormatOption, Timezone, data_dir_of
-from otel_llmcost.errors import ConfigError
+from otel_llmcost.cli.options import DataDir, Dsn, TableOrJson, TableOrJsonOption, Timezone, data_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,7 @@ def tail(
     number: Annotated[int, typer.Option("-n", "--number", min=1, max=100_000, help="How many calls.")] = 20,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on with the calls that come in.")] = False,
     interval: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between two looks, following.")] = 2.0,
-    form: FormatOption = Format.TABLE,
+    form: TableOrJsonOption = TableOrJson.TABLE,
     timezone: Timezone = "UTC",
     dsn: Dsn = "",
     data_dir: DataDir = None,
@@ -37,9 +36,6 @@ def tail(
     from otel_llmcost.cli.when import zone_of
     from otel_llmcost.reports import newest_calls
 
-    if form is Format.CSV:
-        msg = "tail writes table or json; for csv ask `llmcost sql`"
-        raise ConfigError(msg)
     zone_of(timezone)
     place = data_dir_of(data_dir)
     stop = Stop() if follow else None
@@ -55,13 +51,13 @@ def tail(
             known = {(call.trace_id, call.span_id) for call in calls} or known
 
 
-def write_calls(calls: "Sequence[CallLine]", form: Format, timezone: str) -> None:
+def write_calls(calls: "Sequence[CallLine]", form: TableOrJson, timezone: str) -> None:
     """Write a line for every call, at once."""
     from otel_llmcost.cli.amounts import text_of
     from otel_llmcost.cli.tables import printable
 
     for call in calls:
-        if form is Format.JSON:
+        if form is TableOrJson.JSON:
             line = json.dumps(asdict(call) | {"list_cost": text_of(call.list_cost)}, ensure_ascii=False)
         else:
             line = printable(line_of(call, timezone))

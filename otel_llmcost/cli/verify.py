@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from otel_llmcost.cli.exits import ExitCode
-from otel_llmcost.cli.options import DataDir, Dsn, Format, FormatOption, data_dir_of
+from otel_llmcost.cli.options import DataDir, Dsn, TableOrJson, TableOrJsonOption, data_dir_of
 
 if TYPE_CHECKING:
     from otel_llmcost.ledger.verify import Fault, Verification
@@ -20,7 +20,7 @@ def verify(
     since: Annotated[str, typer.Option("--since", help="The first day: a duration, a date, yesterday.")] = "30d",
     until: Annotated[str, typer.Option("--until", help="The first moment after the last day, likewise.")] = "now",
     repair: Annotated[bool, typer.Option("--repair", help="Derive anew what differs.")] = False,
-    form: FormatOption = Format.TABLE,
+    form: TableOrJsonOption = TableOrJson.TABLE,
     dsn: Dsn = "",
     data_dir: DataDir = None,
 ) -> ExitCode:
@@ -42,7 +42,7 @@ def verify(
         place = data_dir_of(data_dir)
         with opened(dsn, place, changes=repair) as store, SlowProgress("comparing", days) as progress:
             found = run(store, window, repairs=repair, on_progress=progress.advance_to)
-    if form is Format.JSON:
+    if form is TableOrJson.JSON:
         print(json.dumps(_told(found) | {"definitions": [asdict(difference) for difference in changed]}, indent=2))
     else:
         _show(found, changed)

@@ -58,7 +58,7 @@ def test_says_what_is_wrong_sends_it_once_and_keeps_it(
     for _ in range(2):  # the second one tells the same event again
         assert run(["check", "--notify", *place]) == 1
     said = capsys.readouterr().out
-    assert "[warning] A model without a price: model novel-1 (model novel-1)" in said
+    assert "[warning] A model without a price: model novel-1\n" in said
     assert "calls of openai/novel-1 have no price" in said
     assert "Most of it: search" in said
     assert "To stop it: `llmcost rates update`" in said
@@ -153,6 +153,12 @@ def test_without_grafana_a_message_names_the_command_that_shows_it(
     place = ["--dsn", f"chdb://{tmp_path}/store", "--data-dir", str(tmp_path), "--out", str(tmp_path / "page.html")]
     assert run([*shlex.split(command)[1:], *place]) == 0
     assert "Feature" in capsys.readouterr().out
+
+
+def test_what_is_about_nobody_is_named_once() -> None:
+    at_ns = 1_790_000_000 * 10**9
+    assert firing("search", at_ns).subject == "Money runs: search (spend velocity)"
+    assert firing("", at_ns).subject == "Money runs: spend velocity"
 
 
 def test_a_message_says_all_of_it() -> None:

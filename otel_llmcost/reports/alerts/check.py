@@ -63,7 +63,8 @@ class Firing:
     @property
     def subject(self) -> str:
         """Return what is wrong in one line."""
-        return f"{self.rule.title}: {self.about} ({self.row['subject']})"
+        aspect = f" ({self.row['subject']})" if self.about != self.row["subject"] else ""
+        return f"{self.rule.title}: {self.about}{aspect}"
 
     @property
     def fingerprint(self) -> str:

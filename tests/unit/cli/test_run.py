@@ -12,6 +12,7 @@ from otel_llmcost.cli.app import app, run
 from otel_llmcost.cli.exits import ExitCode, exit_code_of
 from otel_llmcost.errors import ConfigError, RateTableError, SpoolError, StoreRefusedError, StoreUnreachableError
 
+TABLE_OR_JSON = (["tail"], ["doctor"], ["check"], ["verify"], ["alert", "test"], ["price", "--usage", "-"])
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined] # a group, since it has commands
 
 
@@ -37,9 +38,8 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
         (["report", "--dsn", "clickhouse://h:9000/x"], "port 9000 speaks the native protocol"),
         (["sql", "DROP TABLE x"], "DROP is not allowed"),
         (["sql"], "Missing argument"),
-        (["tail", "--format", "csv"], "tail writes table or json"),
+        *(([*command, "--format", "csv"], "'csv' is not one of 'table', 'json'") for command in TABLE_OR_JSON),
         (["tail", "-n", "0"], "--number"),
-        (["doctor", "--format", "csv"], "doctor writes table or json"),
         (["price", "-", "--rates", "nowhere.jsonl"], "nowhere.jsonl: cannot read the rate table"),
         (["price", "--usage", "-", "--provider", "openai", "--at", "2027"], "--at cannot be '2027'; write a date"),
         (["demo", "--days", "-1"], "--days"),
