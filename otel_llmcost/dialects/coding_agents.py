@@ -4,7 +4,8 @@ A log record has no span of its own, so the call's ids are made of what the reco
 by another way, is the same call. Numbers may be text. Claude Code counts as Anthropic does (input exclusive), Codex as
 OpenAI does, Gemini CLI as Gemini does: thoughts and tool-use prompts are neither in the output nor in the input. The
 cost that Claude Code tells is its own estimate and is not believed. What Codex calls `tool_token_count` is the total;
-it notes every event of a stream as it comes, the last one too, and tells the counts of it in a record of their own.
+it notes every event of a stream as it comes, the last one too and whether that can be read, with the time that it
+took; and it tells the counts of it, or that there is an error instead, in a record of their own.
 Gemini CLI writes zeros where it was told nothing, and tells each call once more by an event of the conventions and by
 a span, which are left alone.
 Source: the packages that are published, @anthropic-ai/claude-code 2.1.330, @google/gemini-cli-core 0.61.0
@@ -108,8 +109,9 @@ def _gemini_cli(telling: Telling) -> LLMCall:
 
 
 def _is_told(said: Mapping[str, Any]) -> bool:
-    """Whether Codex tells of a completion, by its counts or by why there are none, and does not only note it."""
-    return "input_token_count" in said or "error.message" in said
+    """Whether Codex tells of a completion, by its counts or by an error, and does not only note it, with a duration."""
+    is_error = "error.message" in said or semconv.ERROR_TYPE in said
+    return "input_token_count" in said or (is_error and "duration_ms" not in said)
 
 
 def _codex(telling: Telling) -> LLMCall:
@@ -129,7 +131,7 @@ def _codex(telling: Telling) -> LLMCall:
         provider="openai",
         response_id=telling.text("response.id"),
         service_tier_requested=telling.text("service_tier"),
-        error_type="error" if telling.text("error.message") else "",
+        error_type=telling.text(semconv.ERROR_TYPE) or ("error" if telling.text("error.message") else ""),
     )
 
 

@@ -1,7 +1,8 @@
 """`lm15`, which asks providers over sockets of its own: the package, and the copy of it that DSPy brings.
 
 The `stream` of its transports sends every request, once, and returns the response with the body still to come. All
-that is read of it passes `_chunks`, and however it ends, `_release` is called.
+that is read of it passes `_chunks`, and however it ends, `_release` is called. The `stream` of a model returns at once,
+and asks when it is read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._body import BodyReader
 from otel_llmcost.instrument._httpx import MAX_REQUEST_BYTES, HTTPXCall, HTTPXPatch, asked_of
+from otel_llmcost.instrument._lazy import lazy, lazy_async
 from otel_llmcost.instrument._watch import Tap
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ _SPOKEN: Final = {"/v1/messages": "anthropic", "GenerateContent": "gcp.gemini", 
 """Whose format is spoken at a host that nobody knows, by how its path ends; OpenAI's at any other."""
 
 
+_MODELS: Final = ("base", "async_base", "openai", "gemini")
+"""The modules of models that have a `stream` of their own."""
+
+
 class LM15Patch(HTTPXPatch):
     """The patch of the package or of a copy, on or off.
 
@@ -33,7 +39,8 @@ class LM15Patch(HTTPXPatch):
     """
 
     def __init__(self, package: str, place: str) -> None:
-        super().__init__(package, {f"{place}.transports._sync": _sync, f"{place}.transports._async": _async})
+        sending = {f"{place}.transports._sync": _sync, f"{place}.transports._async": _async}
+        super().__init__(package, sending | {f"{place}.providers.{name}": _streaming for name in _MODELS})
 
     @property
     def kind(self) -> type[HTTPXCall]:
@@ -59,6 +66,17 @@ def _sync(patch: HTTPXPatch, module: Any) -> None:
 
 def _async(patch: HTTPXPatch, module: Any) -> None:
     patch.replace(module.StdlibAsyncTransport, "_do_stream", patch.async_sender(_asked))
+
+
+def _streaming(patch: HTTPXPatch, module: Any) -> None:
+    for kind in vars(module).values():
+        if isinstance(kind, type) and kind.__module__ == module.__name__ and _is_model(kind) and "stream" in vars(kind):
+            patch.replace(kind, "stream", lazy_async if kind.__name__.startswith("Async") else lazy)
+
+
+def _is_model(kind: type) -> bool:
+    """Return whether a class asks by a transport, and is not one."""
+    return hasattr(kind, "_stream_raw")
 
 
 def _request_in(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

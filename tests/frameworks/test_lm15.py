@@ -123,6 +123,30 @@ def test_a_stream_that_is_left_is_told_with_what_had_arrived(telemetry: Telemetr
     assert call.usage.input_tokens == 1310
 
 
+@pytest.mark.parametrize("api", MODELS)
+def test_a_stream_is_paid_for_by_whoever_asked_for_it_and_not_by_whoever_reads_it(
+    api: str, telemetry: Telemetry, provider: ReplayServer
+) -> None:
+    with _router(lm15.LMRouter, api, provider.url) as router:
+        with feature("asked"):
+            events = router.stream(_request(api))
+        with feature("read"):
+            assert list(events)
+    assert telemetry.call().attribution.feature == "asked"
+
+
+@pytest.mark.parametrize("api", MODELS)
+async def test_an_async_stream_is_paid_for_by_whoever_asked_for_it_likewise(
+    api: str, telemetry: Telemetry, provider: ReplayServer
+) -> None:
+    async with _router(lm15.AsyncLMRouter, api, provider.url) as router:
+        with feature("asked"):
+            events = router.stream(_request(api))
+        with feature("read"):
+            assert [event async for event in events]
+    assert telemetry.call().attribution.feature == "asked"
+
+
 def test_dspy_asks_through_its_own_copy_unless_told_otherwise(telemetry: Telemetry, provider: ReplayServer) -> None:
     dspy = pytest.importorskip("dspy")
     model = dspy.LM("openai/gpt-5", api_base=f"{provider.url}/v1", api_key="test", cache=False)

@@ -155,6 +155,17 @@ def test_a_completion_that_codex_could_not_read_is_a_call_of_unknown_usage() -> 
     assert (call.usage, call.usage_quality, call.error_type) == (None, UsageQuality.MISSING, "error")
 
 
+@pytest.mark.parametrize(
+    ("why", "error"),
+    [({"error.message": "stream closed"}, "error"), ({"error.type": "response_completed"}, "response_completed")],
+)
+def test_an_error_that_codex_notes_and_tells_is_one_call(why: dict[str, Any], error: str) -> None:
+    """A completion that is no JSON is noted with its duration, and the stream that then lacks one is told."""
+    said = {name: value for name, value in CODEX.items() if "token" not in name} | why
+    (call,) = calls_in_logs(logs(said | {"duration_ms": "3"}, said))
+    assert (call.usage, call.usage_quality, call.error_type) == (None, UsageQuality.MISSING, error)
+
+
 def test_what_gemini_cli_tells_once_more_in_words_of_the_conventions_is_no_second_call() -> None:
     again = {
         "event.name": "gen_ai.client.inference.operation.details",
