@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from otel_llmcost.telemetry import log
+from tests.support import moment
 from tests.support.coverage import COLLECTED, PAGE, Cell, cells_of, cells_on, page_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ _faults = pytest.StashKey[list[str]]()
 def nothing_was_said() -> None:
     """Have each test hear what an earlier one has heard already."""
     log._said_at_s.clear()
+
+
+def pytest_report_header() -> str:
+    return f"the days of the tests are those around {datetime.fromtimestamp(moment.NOW_NS // 10**9, UTC)}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from otel_llmcost.store import PricedCall, Store, connect
 from tests.support import clickhouse, months
 from tests.support.catalogue import fill_catalogue
+from tests.support.moment import NOW_NS
 from tests.support.stores import ENGINES, copied
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _FIRST_WEDNESDAY_NS = 6 * months.DAY_NS
 @pytest.fixture(scope="session")
 def until_ns() -> int:
     """16:00 (UTC) of the last Wednesday that is over."""
-    return _FIRST_WEDNESDAY_NS + (time.time_ns() - 7 * months.DAY_NS) // _WEEK_NS * _WEEK_NS + 16 * months.HOUR_NS
+    return _FIRST_WEDNESDAY_NS + (NOW_NS - 7 * months.DAY_NS) // _WEEK_NS * _WEEK_NS + 16 * months.HOUR_NS
 
 
 @pytest.fixture(scope="session")

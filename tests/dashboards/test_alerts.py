@@ -14,6 +14,7 @@ from otel_llmcost.store import Store, connect
 from tests.support import months
 from tests.support.catalogue import fill_catalogue
 from tests.support.clickhouse import running
+from tests.support.moment import NOW_NS
 from tests.support.months import DAY_NS, HOUR_NS, Product, altered
 from tests.support.stores import migrated
 
@@ -58,7 +59,7 @@ SKUNKWORKS: Final = Product(name="skunkworks", team="growth", a_day=400)
 def midnight_ns() -> int:
     """The midnight (UTC) between the last Wednesday that is over and its Thursday."""
     first_thursday = 0
-    return first_thursday + (time.time_ns() - DAY_NS) // WEEK_NS * WEEK_NS
+    return first_thursday + (NOW_NS - DAY_NS) // WEEK_NS * WEEK_NS
 
 
 def began_ns(name: str) -> int:

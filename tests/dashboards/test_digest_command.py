@@ -54,7 +54,7 @@ def weeks_that_grow(monday: int) -> list[PricedCall]:
 
 @pytest.fixture(scope="module")
 def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A calm month until now; Grace can be reached by mail."""
+    """A calm month to the end of today, so that yesterday has calls past midnight too; Grace can be reached by mail."""
     dsn = migrated(tmp_path_factory)
     with connect(dsn) as store:
         fill_catalogue(store, time.time_ns())
@@ -62,7 +62,7 @@ def dsn(tmp_path_factory: pytest.TempPathFactory) -> str:
             "INSERT INTO features_log (feature, effective_from, owner) "
             "VALUES ('search', '2020-01-02', 'grace@example.com')"
         )
-        store.write(list(month(until_ns=time.time_ns() // DAY_NS * DAY_NS, days=20, seed=5)))
+        store.write(list(month(until_ns=-(-time.time_ns() // DAY_NS) * DAY_NS, days=21, seed=5)))
         store.derive()
     return dsn
 

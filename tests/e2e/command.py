@@ -47,9 +47,10 @@ class Answer:
 
 
 def environment(data_dir: Path, **said: str) -> dict[str, str]:
-    """Return the environment of this process without what would lead the command elsewhere."""
+    """Return the environment of this process without what would lead the command elsewhere, to others' ports too."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LLMCOST_", "OTEL_"))}
-    return kept | {"LLMCOST_DATA_DIR": str(data_dir), "XDG_DATA_HOME": str(data_dir / "xdg")} | said
+    free = {"LLMCOST_GRPC_ENDPOINT": "127.0.0.1:0", "LLMCOST_HTTP_ENDPOINT": "127.0.0.1:0"}
+    return kept | free | {"LLMCOST_DATA_DIR": str(data_dir), "XDG_DATA_HOME": str(data_dir / "xdg")} | said
 
 
 def llmcost(*arguments: str, data_dir: Path, stdin: str = "", **said: str) -> Answer:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -16,6 +14,7 @@ from otel_llmcost.money import PicoUSD
 from otel_llmcost.pricing.result import PriceStatus, Pricing
 from otel_llmcost.store import PricedCall
 from otel_llmcost.usage import Usage, UsageQuality
+from tests.support.moment import NOW_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from otel_llmcost.store import Store
 
 HOUR_NS: Final = 3_600_000_000_000
-NOW_NS: Final = int(os.environ.get("TESTS_NOW_NS") or time.time_ns())
-"""A process that a test starts is told the moment, and means the same days though midnight has passed."""
 MIDNIGHT_NS: Final = NOW_NS // (24 * HOUR_NS) * (24 * HOUR_NS) - 24 * HOUR_NS
 """A midnight (UTC) that lies over a day back."""
 

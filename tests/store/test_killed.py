@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import os
 import shutil
 import signal
 import subprocess
@@ -19,7 +18,7 @@ from otel_llmcost.ledger.verify import verify
 from otel_llmcost.store import connect
 from tests.store import test_batch_results, test_books, test_erasing, test_reprice
 from tests.store.dying import run
-from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, NOW_NS, PICO, SAID, a_call
+from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, SAID, a_call
 
 if TYPE_CHECKING:
     from otel_llmcost.store import Store
@@ -97,8 +96,7 @@ def test_a_run_killed_at_any_step_is_finished_by_the_next(
     with connect(dsn) as store:
         prepare(operation, store, tmp_path)
     command = [sys.executable, "-m", "tests.store.dying", operation, dsn, str(tmp_path), str(step)]
-    env = os.environ | {"TESTS_NOW_NS": str(NOW_NS)}
-    died = subprocess.run(command, cwd=Path(__file__).parents[2], env=env, capture_output=True, text=True, check=False)
+    died = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr[-2000:]
     with connect(dsn) as store:
         store.migrate()
