@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -178,8 +179,13 @@ def test_is_told_in_time(store: Store, name: str) -> None:
 
 
 def test_the_plan_is_lowered_and_the_month_is_ahead_of_it(store: Store) -> None:
-    """Of a plan of 100,000 USD nothing is said; of one of 30 it is, with the day on which it is used up."""
+    """Of a plan of 100,000 USD nothing is said; of one of 30 it is, with the day on which it is used up.
+
+    Late in a month: nothing is said before a fifth of the plan is spent.
+    """
     at_ns = midnight_ns() - HOUR_NS
+    while datetime.fromtimestamp(at_ns // 10**9, UTC).day < 15:
+        at_ns -= DAY_NS
     assert firings(store, BY_NAME["month_pace"], at_ns) == []
     store._engine.command(
         "INSERT INTO limits_log (scope, window, effective_from, cap) VALUES ('', 'month', '2020-01-03', 30)"

@@ -136,4 +136,4 @@ def number(text: str) -> float:
 
 
 def stamp(at: datetime) -> int:
-    return int(at.replace(tzinfo=UTC).timestamp())
+    return int(at.timestamp())

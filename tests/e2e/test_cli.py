@@ -122,13 +122,14 @@ def test_sql_answers_in_formats_of_clickhouse_and_writes_nothing(place: Path) ->
 
 def test_doctor_finds_what_is_to_be_fixed(place: Path) -> None:
     answer = llmcost("doctor", "--format", "json", data_dir=place)
-    assert (answer.code, answer.json["to_fix"]) == (1, 1)
-    [fault] = [finding for finding in answer.json["findings"] if finding["state"] == "fix"]
+    faults = [finding for finding in answer.json["findings"] if finding["state"] == "fix"]
+    assert (answer.code, answer.json["to_fix"]) == (1, len(faults))
+    [fault] = [finding for finding in faults if finding["topic"] != "rates"]  # whose table grows old
     assert fault["fact"].startswith("4 calls of openai/gpt-99 without a price")
     assert fault["fix"]
     text = llmcost("doctor", data_dir=place).out
     assert "priced 36/40 calls of the last 7d" in text
-    assert "1 thing to fix" in text
+    assert f"{len(faults)} thing" in text
 
 
 def test_migrate_shows_its_plan_and_is_done_once(tmp_path: Path) -> None:

@@ -22,9 +22,8 @@ SYSTEM = "You answer questions on invoices."
 def _ask(server: ReplayServer, question: str, *, system: str = SYSTEM, api_key: str = "sk-one", **headers: str) -> None:
     server.answer_with(json_answer(wire.chat(), headers=headers))
     messages: Any = [{"role": "system", "content": system}, {"role": "user", "content": question}]
-    openai.OpenAI(base_url=f"{server.url}/v1", api_key=api_key).chat.completions.create(
-        model="gpt-5", messages=messages
-    )
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key=api_key) as client:
+        client.chat.completions.create(model="gpt-5", messages=messages)
 
 
 def test_prompt_and_message_are_told_apart_by_their_hashes(server: ReplayServer, telemetry: Telemetry) -> None:
@@ -60,10 +59,9 @@ def test_openai_names_organization_and_project(server: ReplayServer, telemetry: 
 def test_anthropic_names_organization_and_workspace(server: ReplayServer, telemetry: Telemetry) -> None:
     headers = {"anthropic-organization-id": "org-1", "anthropic-workspace-id": "wrkspc_2"}
     server.answer_with(json_answer(wire.message(), headers=headers))
-    client = anthropic.Anthropic(base_url=server.url, api_key="sk-ant")
-    client.messages.create(
-        model="claude-opus-4-8", max_tokens=9, system=SYSTEM, messages=[{"role": "user", "content": "Why?"}]
-    )
+    asked: Any = {"model": "claude-opus-4-8", "max_tokens": 9, "messages": [{"role": "user", "content": "Why?"}]}
+    with anthropic.Anthropic(base_url=server.url, api_key="sk-ant") as client:
+        client.messages.create(**asked, system=SYSTEM)
     call = telemetry.call()
     assert (call.billing_account_id, call.sub_account_id) == ("org-1", "wrkspc_2")
     assert (len(call.prompt_hash), call.prompt_bytes, len(call.request_hash)) == (16, len(SYSTEM), 16)
@@ -71,9 +69,9 @@ def test_anthropic_names_organization_and_workspace(server: ReplayServer, teleme
 
 def test_a_prompt_that_the_provider_keeps_is_named(server: ReplayServer, telemetry: Telemetry) -> None:
     server.answer_with(json_answer(wire.response()))
-    openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-one").responses.create(
-        model="gpt-5", input="Why?", extra_body={"prompt": {"id": "pmpt_invoices", "version": "3"}}
-    )
+    prompt = {"id": "pmpt_invoices", "version": "3"}
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-one") as client:
+        client.responses.create(model="gpt-5", input="Why?", extra_body={"prompt": prompt})
     assert (telemetry.call().prompt_name, telemetry.call().prompt_version) == ("pmpt_invoices", "3")
 
 
@@ -99,8 +97,9 @@ def test_what_other_models_did_for_an_answer_makes_its_usage_partial(
     compaction = {"type": "compaction", "input_tokens": 900, "output_tokens": 30}
     answer = wire.message(usage={"input_tokens": 10, "output_tokens": 2, "iterations": [advice, compaction]})
     server.answer_with(json_answer(answer))
-    client = anthropic.Anthropic(base_url=server.url, api_key="sk-ant")
-    client.beta.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[{"role": "user", "content": "Why?"}])
+    asked: Any = {"model": "claude-sonnet-5", "max_tokens": 9, "messages": [{"role": "user", "content": "Why?"}]}
+    with anthropic.Anthropic(base_url=server.url, api_key="sk-ant") as client:
+        client.beta.messages.create(**asked)
     call = telemetry.call()
     assert (call.usage, call.usage_quality) == (Usage(input_tokens=10, output_tokens=2), UsageQuality.PARTIAL)
     assert call.billed == Usage(input_tokens=910, output_tokens=32)

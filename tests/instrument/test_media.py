@@ -317,10 +317,10 @@ def test_a_decision_is_sold_under_a_name_of_its_own(server: ReplayServer, teleme
         "total_tokens": 300,
     }
     server.answer_with(json_answer({"answers": [], "model": "gpt-6-luna", "usage": usage}))
-    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="test")
-    if not hasattr(client, "decisions"):
-        pytest.skip("this release has none")
-    client.post("/decisions", body={"model": "gpt-6-luna", "input": "Is it?", "questions": []}, cast_to=object)
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="test") as client:
+        if not hasattr(client, "decisions"):
+            pytest.skip("this release has none")
+        client.post("/decisions", body={"model": "gpt-6-luna", "input": "Is it?", "questions": []}, cast_to=object)
     call = telemetry.call()
     assert (call.provider, call.response_model) == ("openai-decisions", "gpt-6-luna")
     assert call.usage == Usage(input_tokens=300, cache_read_tokens=100)

@@ -56,7 +56,8 @@ def test_the_arithmetic_is_shown_line_by_line(capsys):
 
 def test_what_is_really_paid_stands_below(capsys, place):
     (place / "llmcost.yaml").write_text("rates: {discounts: [{provider: openai, percent: 50}]}")
-    assert "  effective cost $0.0074625 (llmcost.yaml, overlay " in said(capsys, "--usage", "answer.json")
+    told = said(capsys, "--usage", "answer.json", "--at", "2026-11-20")
+    assert "  effective cost $0.0074625 (llmcost.yaml, overlay " in told
 
 
 def test_a_tier_has_its_own_card_and_what_it_lacks_is_said(capsys):
@@ -73,7 +74,8 @@ def test_an_unknown_price_is_unpriced_and_no_error(capsys):
 
 def test_the_usage_may_come_from_standard_input_and_the_price_go_to_a_program(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(json.dumps({"usage": ANSWER}).encode())))
-    assert json.loads(said(capsys, "--usage", "-", "--format", "json"))["total_usd"] == "0.014925"
+    told = said(capsys, "--usage", "-", "--at", "2026-11-20", "--format", "json")
+    assert json.loads(told)["total_usd"] == "0.014925"
 
 
 @pytest.mark.parametrize(
