@@ -87,7 +87,7 @@ def backfill(
         say(f"cannot be read: {fault}")
     if len(filled.faults) > _NAMED:
         say(f"cannot be read: {len(filled.faults) - _NAMED} more")
-    print(f"{plural(filled.calls, 'call')} of {source} are in {store.location}, {filled.refused:,} were refused")
+    print(f"{source}: {plural(filled.calls, 'call')} in {store.location}, {filled.refused:,} refused")
     return ExitCode.FINDINGS if filled.faults or filled.refused else ExitCode.OK
 
 

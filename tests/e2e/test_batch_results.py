@@ -47,7 +47,7 @@ def test_a_job_of_bedrock_is_billed_to_the_last_digit_however_often_and_after_a_
     path, data_dir = tmp_path / "in.jsonl.out", tmp_path / "data"
     path.write_text("\n".join(LINES)[: len("\n".join(LINES[:20])) + 50])  # twenty lines, and the beginning of one more
     cut = llmcost("backfill", "batch", str(path), *SAID, *PAYS, data_dir=data_dir)
-    assert (cut.code, cut.out.startswith(f"20 calls of {path} are in ")) == (1, True)
+    assert (cut.code, cut.out.startswith(f"{path}: 20 calls in ")) == (1, True)
     assert cut.error.startswith(f"llmcost: cannot be read: {path}, line 21: ")
     path.write_text("\n".join(LINES) + "\n")
     assert PICO_USD == 1_257_000_000
@@ -55,5 +55,5 @@ def test_a_job_of_bedrock_is_billed_to_the_last_digit_however_often_and_after_a_
     for _ in range(2):
         done = llmcost("backfill", "batch", str(path), *SAID, *PAYS, data_dir=data_dir)
         assert (done.code, done.err) == (0, "")
-        assert done.out.startswith(f"41 calls of {path} are in ")
+        assert done.out.startswith(f"{path}: 41 calls in ")
         assert rows(data_dir, SPENT) == [expected | {"calls": 41, "pico": PICO_USD}]

@@ -144,6 +144,8 @@ def test_a_backfill_that_was_cut_short_goes_on_and_writes_each_call_once(store: 
 def test_another_table_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"touched_hours lacks Duration, .* not a table of the Collector's"):
         fill(store, partial(otlp.parts_of_table, store, "touched_hours"), tmp_path)
+    with pytest.raises(ConfigError, match=r"there is no table nowhere\.otel_traces in \w+:/.*--source-dsn"):
+        fill(store, partial(otlp.parts_of_table, store, "nowhere.otel_traces"), tmp_path)
     with pytest.raises(ConfigError, match="is no table"):
         fill(store, partial(otlp.parts_of_table, store, "t; DROP TABLE t"), tmp_path)
 
@@ -206,6 +208,18 @@ def test_observations_of_langfuse_have_disjoint_counts(store: Store, tmp_path: P
     sql = "SELECT trace_id, span_id, feature, environment, session_id, user_id, duration_ns FROM llm_calls"
     ids = (trace_id_of("trace-1"), span_id_of("obs-1"))
     assert store.query(sql).rows == ((*ids, "support_chat", "production", "conv", "ann", 2_000_000_000),)
+
+
+def test_a_broken_line_of_an_export_is_named_and_an_array_that_was_cut_short_is_refused(
+    store: Store, tmp_path: Path
+) -> None:
+    path, cut = tmp_path / "observations.jsonl", tmp_path / "cut.json"
+    path.write_bytes(b'{broken\n{"type": "SPAN", "name": "\xff"}\n[1]\n')
+    cut.write_text('[{"type": "SPAN"},')
+    filled = fill(store, partial(exports.parts_of_export, path, exports.of_langfuse), tmp_path)
+    assert [fault.partition(":")[0] for fault in filled.faults] == [f"{path}, row 1", f"{path}, row 3"]
+    with pytest.raises(ConfigError, match=r"cut\.json begins like a JSON array and is none"):
+        fill(store, partial(exports.parts_of_export, cut, exports.of_langfuse), tmp_path)
 
 
 def test_spend_logs_of_litellm_keep_what_it_said_that_it_spent(store: Store, tmp_path: Path) -> None:

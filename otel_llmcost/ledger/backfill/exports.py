@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_llmcost.attribution import Attribution
 from otel_llmcost.call import LLMCall
 from otel_llmcost.dialects.once import LITELLM_LOG
+from otel_llmcost.errors import ConfigError
 from otel_llmcost.ledger.backfill import BATCH_CALLS, UNREADABLE, Part, fault_of, span_id_of, trace_id_of
 from otel_llmcost.money import PicoUSD, pico_usd
 from otel_llmcost.pricing.provider import canonical_provider
@@ -47,7 +48,7 @@ def parts_of_export(path: Path, read: Callable[[Mapping[str, Any]], LLMCall | No
         part = Part([], done + len(batch))
         for number, row in enumerate(batch, done + 1):
             try:
-                if (call := read(row)) is not None:
+                if (call := read(json.loads(row) if isinstance(row, str) else row)) is not None:
                     part.calls.append(call)
             except UNREADABLE as exc:
                 part.faults.append(f"{path}, row {number}: {fault_of(exc)}")
@@ -55,17 +56,27 @@ def parts_of_export(path: Path, read: Callable[[Mapping[str, Any]], LLMCall | No
         yield part
 
 
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+def _rows(path: Path) -> Iterator[Mapping[str, Any] | str]:
+    """Yield the rows of an export; those of JSON lines as they stand there, so that a broken one is no more than that.
+
+    Raises:
+        ConfigError: It begins like a JSON array and is none.
+    """
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         if path.suffix.lower() == ".csv":
             yield from csv.DictReader(file)
             return
         first = file.readline()
         if first.lstrip().startswith("["):
-            yield from json.loads(first + file.read())
+            try:
+                rows = json.loads(first + file.read())
+            except json.JSONDecodeError as exc:
+                msg = f"{path} begins like a JSON array and is none ({exc}); export it anew, or as JSON lines"
+                raise ConfigError(msg) from exc
+            yield from rows
             return
         file.seek(0)
-        yield from (json.loads(line) for line in file if line.strip())
+        yield from filter(str.strip, file)
 
 
 def of_langfuse(row: Mapping[str, Any]) -> LLMCall | None:

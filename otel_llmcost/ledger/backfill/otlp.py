@@ -72,6 +72,9 @@ def parts_of_table(source: Store, table: str, position: int) -> Iterator[Part]:
     if not _TABLE.fullmatch(table):
         msg = f"{table!r} is no table; write database.table"
         raise ConfigError(msg)
+    if source.query(f"EXISTS TABLE {table}").rows[0][0] == 0:
+        msg = f"there is no table {table} in {source.location}; name database.table, and by --source-dsn its server"
+        raise ConfigError(msg)
     names = set(source.query(_ANY.replace("{table}", table)).names)
     if missing := sorted(_COLUMNS - names):
         msg = f"{table} lacks {', '.join(missing)}; it is not a table of the Collector's ClickHouse exporter"
