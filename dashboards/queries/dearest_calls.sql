@@ -1,6 +1,6 @@
--- The dearest calls of the range. More than a day is answered in whole days, from the 50 dearest of each; a shorter
--- range, and that of one customer, from the calls themselves. The condition of the other half is false before anything
--- is read.
+-- The dearest calls of the range, at what they cost now. More than a day is answered in whole days, from the 50 dearest of
+-- each; a shorter range, and that of one customer, from the calls themselves, whose corrections have their names and count
+-- nothing but money. The condition of the other half is false before anything is read.
 WITH
     $__toTime - $__fromTime > 86400 AND '__all__' IN (${tenant:singlequote}) AS in_whole_days
 SELECT
@@ -34,22 +34,24 @@ FROM
         {filters:d}
     UNION ALL
     SELECT
-        c.started_at AS started_at,
-        c.feature AS feature,
-        c.tenant AS tenant,
-        if(c.response_model = '', c.request_model, c.response_model) AS model,
-        c.input_tokens AS input_tokens,
-        c.cache_read_tokens AS cache_read_tokens,
-        c.output_tokens AS output_tokens,
-        c.duration_ns AS duration_ns,
-        c.effective_cost AS effective_cost,
+        any(c.started_at) AS started_at,
+        any(c.feature) AS feature,
+        any(c.tenant) AS tenant,
+        any(if(c.response_model = '', c.request_model, c.response_model)) AS model,
+        sum(c.input_tokens) AS input_tokens,
+        sum(c.cache_read_tokens) AS cache_read_tokens,
+        sum(c.output_tokens) AS output_tokens,
+        sum(c.duration_ns) AS duration_ns,
+        sum(c.effective_cost) AS effective_cost,
         c.trace_id AS trace_id
     FROM llm_calls AS c
     WHERE NOT in_whole_days
         AND c.started_at >= $__fromTime
         AND c.started_at <= $__toTime
-        AND c.correction_id = ''
         {filters:c}
+    GROUP BY
+        c.trace_id,
+        c.span_id
 ) AS u
 ORDER BY
     u.effective_cost DESC NULLS LAST,

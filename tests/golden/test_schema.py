@@ -32,8 +32,8 @@ READ = {
     "`sum(input_tokens) / sum(measured_calls)`.",
     "spend_by_tag_daily": "Spend by the tags that are named in `llmcost.yaml` (`reported_tags`). A call with two such "
     "tags is in the rows of both: sum over one `tag_key` only.",
-    "dearest_calls": "The 50 dearest calls of each day, feature, team and environment, at the price that they were "
-    "first given: which calls made a feature dear, without reading all.",
+    "dearest_calls": "The 50 dearest calls of each day, feature, team and environment, at what they cost now, "
+    "corrections included: which calls made a feature dear, without reading all.",
     "llm_tellings": "Every telling of every call, those that do not count too: one call may be told by several spans, "
     "and `is_retelling` marks those that another one stands for. To look into a trace, not to sum over.",
     "unattributed": "The rows of `llm_calls` without a feature; `call_site` says where in the code to name them.",

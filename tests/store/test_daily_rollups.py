@@ -6,6 +6,8 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from otel_llmcost.money import PicoUSD
+from otel_llmcost.store import Correction
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, PICO, a_call, many_calls
 from tests.store.test_derivation import refreshed
 
@@ -137,6 +139,34 @@ def test_a_dearest_call_says_what_the_call_said(store: Store) -> None:
     dearest, calls = (store.query(f"SELECT {names} FROM {table}").rows for table in ("dearest_calls", "llm_calls"))
     assert dearest == calls
     assert len(calls) == 1
+
+
+def a_correction(number: int, cost: int) -> Correction:
+    """Return what adds a cost to the call of this number."""
+    return Correction(
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        started_at_ns=MIDNIGHT_NS,
+        correction_id="reprice#0",
+        reason="",
+        list_cost=PicoUSD(cost),
+        effective_cost=PicoUSD(cost),
+        newly_priced=0,
+        pricing=a_call().pricing,
+    )
+
+
+def test_the_dearest_calls_are_those_that_cost_most_after_corrections(store: Store) -> None:
+    """The cheapest of 52 calls became the dearest, one lost its place, and one has a price at last: 60, 50 and 90."""
+    calls = [a_call(n, feature="chat", cost=n) for n in range(1, 52)]
+    store.write([*calls, a_call(60, feature="chat", cost=None)])
+    store.derive()
+    store.correct([a_correction(1, 59), a_correction(2, -2), a_correction(60, 90)])
+    store.derive()
+    now = [(60, 90), (1, 60), *((n, n) for n in range(51, 3, -1))]
+    assert store.query(
+        "SELECT span_id, list_cost, effective_cost FROM dearest_calls ORDER BY effective_cost DESC"
+    ).rows == tuple((f"{number:016x}", cost * PICO, cost * PICO) for number, cost in now)
 
 
 class TestUserActions:

@@ -30,14 +30,29 @@ FROM
             c.input_tokens AS input_tokens,
             c.cache_read_tokens AS cache_read_tokens,
             c.output_tokens AS output_tokens,
-            c.list_cost AS list_cost,
-            c.effective_cost AS effective_cost
+            if(c.list_cost IS NULL AND k.list_cost IS NULL, NULL, ifNull(c.list_cost, 0) + ifNull(k.list_cost, 0)) AS list_cost,
+            ifNull(c.effective_cost, 0) + ifNull(k.effective_cost, 0) AS effective_cost
         FROM llm_calls AS c
+        LEFT JOIN
+        (
+            SELECT
+                a.trace_id AS trace_id,
+                a.span_id AS span_id,
+                sum(a.list_cost) AS list_cost,
+                sum(a.effective_cost) AS effective_cost
+            FROM llm_calls AS a
+            WHERE a.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
+                AND a.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
+                AND a.correction_id != ''
+            GROUP BY
+                trace_id,
+                span_id
+        ) AS k ON k.trace_id = c.trace_id AND k.span_id = c.span_id
         WHERE c.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
             AND c.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
             AND toDateTime(toDate(c.started_at), 'UTC') >= if(mapContains(since_of, toString(c.environment)), since_of[toString(c.environment)], since_of[''])
             AND c.correction_id = ''
-            AND c.effective_cost IS NOT NULL
+            AND (c.effective_cost IS NOT NULL OR k.effective_cost IS NOT NULL)
         ORDER BY
             effective_cost DESC,
             started_at,
