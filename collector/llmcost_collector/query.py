@@ -113,7 +113,7 @@ class QueryServer:
             msg = "without a token set, this is answered under a number or a name without dots only"
             raise QueryRefusedError(_UNAUTHENTICATED, msg)
         if not self._lets_in(_authorization(headers, asked)):
-            msg = "a token is needed, as the password or as a bearer"
+            msg = "a token is needed, as the password or as a bearer; the command takes it from LLMCOST_TOKEN"
             raise QueryRefusedError(_UNAUTHENTICATED, msg)
         body = await read_body(headers.get("content-length", ""), receive, max_bytes=MAX_QUERY_BYTES)
         encoding = headers.get("content-encoding", "")

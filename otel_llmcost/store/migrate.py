@@ -210,5 +210,5 @@ def _read(file: Traversable, layout: Layout) -> Migration:
 
 def _split(text: str) -> list[str]:
     """Return the statements of a file, each of which ends with a semicolon at the end of a line."""
-    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
-    return [statement.strip() for statement in code.split(";\n") if statement.strip(" \n;")]
+    code = "".join(f"{line}\n" for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return [statement.strip() for statement in code.split(";\n") if statement.strip()]

@@ -136,6 +136,7 @@ def test_migrate_shows_its_plan_and_is_done_once(tmp_path: Path) -> None:
     plan = llmcost("migrate", "--plan", data_dir=tmp_path)
     assert plan.code == 0
     assert "CREATE TABLE IF NOT EXISTS llm_calls_log" in plan.out
+    assert ";;" not in plan.out
     assert "applied 0001_create_schema_migrations.sql" in llmcost("migrate", data_dir=tmp_path).out
     assert llmcost("migrate", data_dir=tmp_path).out == f"chdb://{tmp_path}/store is up to date\n"
 
