@@ -1,4 +1,4 @@
-"""Google's Interactions API, which `google-genai` asks since 3.0 by a client of its own that Speakeasy generates.
+"""Google's Interactions and Decisions, which `google-genai` 3 asks by a client of its own that Speakeasy generates.
 
 `do_request` sends every request of it, with its retries; what an interaction goes on to ask by itself, where its answer
 was cut, is a request and a call of its own.
@@ -7,22 +7,27 @@ was cut, is a request and a call of its own.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_llmcost.instrument._httpx import MAX_REQUEST_BYTES, HTTPXPatch, asked_of
 
 if TYPE_CHECKING:
     from otel_llmcost.instrument._call import Asked
 
+_CALLS: Final = ("/interactions", "/decisions")
+
 
 def _asked(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked | None:
     request = kwargs.get("request") or args[2]
-    if request.method != "POST" or not request.url.path.endswith("/interactions"):
+    if request.method != "POST" or not request.url.path.endswith(_CALLS):
         return None
     provider = "gcp.vertex_ai" if "/projects/" in request.url.path else "gcp.gemini"
     content = request.content
     body = json.loads(content) if len(content) <= MAX_REQUEST_BYTES else {}
-    return asked_of(str(request.url), body, request.headers, provider=provider)
+    asked = asked_of(str(request.url), body, request.headers, provider=provider)
+    if asked is not None:
+        asked.model = asked.model.removeprefix("models/")
+    return asked
 
 
 def _sending(patch: HTTPXPatch, module: Any) -> None:

@@ -1,10 +1,11 @@
 """Cohere: two counts of the same call, of which one is what was processed and the other what is billed.
 
 `tokens` are all tokens of the prompt as the model saw it, templates and tools included; `billed_units` are the ones on
-the invoice, often fewer. Reranking is billed in search units (a query with up to 100 documents), here requests.
-Both stand in `usage` (v2 chat), in `meta` (v1, embeddings, reranking) or in the last event of a stream.
+the invoice, often fewer. Reranking is billed in search units (a query with up to 100 documents), here requests, and
+parsing in pages. Both stand in `usage` (v2 chat), in `meta` (v1, embeddings, reranking, parsing) or in the last event
+of a stream.
 Source: Cohere API reference, objects Usage and ApiMeta; "How does Cohere's pricing work?"; checked 2026-11-22 against
-recorded exchanges.
+recorded exchanges; of parsing the types of its SDK 7.3.1.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from otel_llmcost.usage import Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_UNITS: Final = ("input_tokens", "output_tokens", "search_units", "classifications", "images", "image_tokens")
+_UNITS: Final = (
+    "input_tokens", "output_tokens", "search_units", "classifications", "images", "image_tokens", "pages",
+)  # fmt: skip
 
 
 def read_billed(units: Mapping[str, Any]) -> Usage:
@@ -43,6 +46,7 @@ def read_billed(units: Mapping[str, Any]) -> Usage:
         input_image_tokens=images,
         output_tokens=count(units, "output_tokens"),
         request=count(units, "search_units"),
+        page=count(units, "pages"),
     )
 
 
@@ -120,6 +124,8 @@ _RERANK: Final = Surface(operation="rerank", read=read_answer)
 SURFACES: Final = {
     "/chat": _CHAT,
     "/generate": _CHAT,
+    "/summarize": _CHAT,
+    "/parse": Surface(operation="ocr", read=read_answer),
     "/embed": _EMBED,
     "/rerank": _RERANK,
     "/classify": _EMBED,

@@ -1,9 +1,10 @@
 """Ollama: models of one's own, told in evaluations; also in OpenAI's format under `/v1`.
 
 `prompt_eval_count` is the prompt as far as it had to be evaluated, `eval_count` all that was generated, thinking
-included. A stream is a document a line, the last of which (`done`) has the counts.
+included. A stream is a document a line, the last of which (`done`) has the counts. Models that score questions tell
+theirs as OpenAI's responses do.
 Source: Ollama API documentation, "Generate a chat completion" and "Generate embeddings"; checked 2026-11-22 against
-recorded exchanges.
+recorded exchanges; of scoring the types of its SDK 0.6.3.
 """
 
 from __future__ import annotations
@@ -73,5 +74,6 @@ SURFACES: Final = openai.surfaces() | {
     "/api/generate": replace(_CHAT, operation="text_completion"),
     "/api/embed": Surface(operation="embeddings", read=read_answer),
     "/api/embeddings": Surface(operation="embeddings", read=read_answer),
+    "/v1/systemone": Surface(operation="chat", read=openai.read_any),
 }
 """How each path of the API is read, by its ending."""

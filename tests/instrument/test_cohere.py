@@ -43,6 +43,13 @@ EMBEDDED = {
     "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 5}},
     "response_type": "embeddings_by_type",
 }
+PAGE = {"type": "markdown", "index": 0, "markdown": {"content": "Grüezi"}}
+PARSED = {"id": "p-1", "pages": [PAGE], "finish_reason": "COMPLETE", "meta": {"billed_units": {"pages": 1}}}
+PARSE: dict[str, Any] = {
+    "model": "parse-v5.0",
+    "document": {"type": "image_url", "image_url": "data:image/png;base64,AA=="},
+}
+SUMMARY = {"id": "s-1", "summary": "Grüezi", "meta": META}
 RANKED = {"id": "k-1", "results": [{"index": 0, "relevance_score": 0.5}], "meta": {"billed_units": {"search_units": 1}}}
 
 EMBED: dict[str, Any] = {
@@ -68,6 +75,8 @@ def provider(server: ReplayServer) -> ReplayServer:
     server.answer_with(chat, path="/v2/chat")
     server.answer_with(chat_1, path="/v1/chat")
     server.answer_with(json_answer(GENERATED), path="/v1/generate")
+    server.answer_with(json_answer(SUMMARY), path="/v1/summarize")
+    server.answer_with(json_answer(PARSED), path="/v2/parse")
     for version in ("v1", "v2"):
         server.answer_with(json_answer(EMBEDDED), path=f"/{version}/embed")
         server.answer_with(json_answer(RANKED), path=f"/{version}/rerank")
@@ -81,9 +90,11 @@ SURFACES: dict[str, tuple[str, dict[str, Any], Usage]] = {
     "v2.chat.raw": ("with_raw_response.chat", ASKED, COUNTS),
     "v2.embed": ("embed", EMBED, EMBEDDING),
     "v2.rerank": ("rerank", RANK, SEARCH),
+    "v2.parse": ("parse", PARSE, Usage(page=1)),
     "v1.chat": ("chat", ASKED_1, OF_META),
     "v1.chat.stream": ("chat_stream", ASKED_1, OF_META),
     "v1.generate": ("generate", {"model": "command", "prompt": "Hi"}, OF_META),
+    "v1.summarize": ("summarize", {"model": "command", "text": "Hi"}, OF_META),
     "v1.embed": ("embed", EMBED, EMBEDDING),
     "v1.rerank": ("rerank", RANK, SEARCH),
 }

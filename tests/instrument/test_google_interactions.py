@@ -1,4 +1,4 @@
-"""Interactions of `google-genai`: each request is a call, told as Google counts."""
+"""Interactions and decisions of `google-genai`: each request is a call, told as Google counts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from google import genai
 
 from otel_llmcost import feature
 from otel_llmcost.usage import Usage, UsageQuality
@@ -81,3 +82,35 @@ def test_an_interaction_in_the_background_has_no_usage_yet(telemetry: Telemetry,
     server.answer_with(json_answer(wire.INTERACTION_BEGUN), method="POST", path=PATH)
     assert _ask(server.url, background=True)[0].status == "in_progress"
     assert (telemetry.call().usage, telemetry.call().usage_quality) == (None, UsageQuality.MISSING)
+
+
+# --- decisions ---
+
+DECIDED = {"answers": {"q": {"type": "noul", "noul": 0.95, "confidence": 0.9}}, "usage": {"total_input_tokens": 1200}}
+TO_DECIDE: dict[str, Any] = {
+    "model": "models/gemini-decision-1",
+    "input": "Akureyri",
+    "questions": {"q": {"type": "noul", "instructions": "Is it a city?"}},
+}
+
+
+def _decide(url: str) -> Any:
+    with client(url) as asking:
+        return asking.decisions.create(**TO_DECIDE)
+
+
+async def _decide_async(url: str) -> Any:
+    async with async_client(url) as asking:
+        return await asking.decisions.create(**TO_DECIDE)
+
+
+@pytest.mark.skipif(not hasattr(genai.Client, "decisions"), reason="this release decides nothing")
+@pytest.mark.cell(provider="gcp.gemini", surface="decisions", shape="plain")
+@pytest.mark.parametrize("mode", [pytest.param(mode, marks=pytest.mark.cell(mode=mode)) for mode in ("sync", "async")])
+def test_a_decision_is_a_call(mode: str, telemetry: Telemetry, server: ReplayServer) -> None:
+    server.answer_with(json_answer(DECIDED), method="POST", path="/v1beta/decisions")
+    answer = asyncio.run(_decide_async(server.url)) if mode == "async" else _decide(server.url)
+    assert answer.answers["q"].noul == 0.95
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality) == (Usage(input_tokens=1200), UsageQuality.REPORTED)
+    assert (call.provider, call.request_model) == ("gcp.gemini", "gemini-decision-1")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.instrument.conftest import Telemetry
 
 READ = Usage(input_tokens=26, output_tokens=298)
+QUESTION = {"type": "noul", "instructions": "Is it a city?"}
 PROMPTED: dict[str, Any] = {"model": "llama3.2", "prompt": "Hello"}
 
 _ALL, _WHY_NONE = recordings("ollama")
@@ -103,6 +104,9 @@ def provider(server: ReplayServer) -> ReplayServer:
     embedded = {"model": "nomic", "embeddings": [[0.25] * 2000], "total_duration": 14, "prompt_eval_count": 8}
     server.answer_with(json_answer(embedded), path="/api/embed")
     server.answer_with(json_answer({"embedding": [0.25]}), path="/api/embeddings")
+    scored = {"is_city": {"type": "noul", "noul": 0.75}}
+    usage = {"input_tokens": 26, "output_tokens": 298}
+    server.answer_with(json_answer({"model": "s1", "answers": scored, "usage": usage}), path="/v1/systemone")
     return server
 
 
@@ -127,12 +131,24 @@ SURFACES: dict[str, tuple[Callable[[Any], Any], Usage | None, str, tuple[str, st
         ("embeddings", "plain"),
     ),
     "embeddings": (lambda c: c.embeddings(model="nomic", prompt="Hi"), None, "embeddings", ("", "")),
+    "systemone": (
+        lambda c: c.systemone(model="s1", state="Akureyri", questions={"is_city": QUESTION}),
+        READ,
+        "chat",
+        ("systemone", "plain"),
+    ),
 }
 
 
 def _each_surface(mode: str) -> list[Any]:
     return [
-        pytest.param(name, marks=[_cell(cell[0], mode, cell[1])] if cell[0] else [])
+        pytest.param(
+            name,
+            marks=[
+                pytest.mark.skipif(not hasattr(ollama.Client, name.partition("_")[0]), reason="not in this release"),
+                *([_cell(cell[0], mode, cell[1])] if cell[0] else []),
+            ],
+        )
         for name, (_, _, _, cell) in SURFACES.items()
     ]
 

@@ -12,7 +12,7 @@ from otel_llmcost.pricing.importer.agree import Agreement, Merge
 from otel_llmcost.pricing.importer.book import GENAI, LITELLM
 from otel_llmcost.pricing.importer.decisions import SHIPPED as DECISIONS
 from otel_llmcost.pricing.importer.decisions import read_decisions
-from otel_llmcost.pricing.importer.facts import SELF_HOSTED, add_facts
+from otel_llmcost.pricing.importer.facts import SELF_HOSTED, UNLISTED, add_facts
 from otel_llmcost.pricing.importer.genai import Report, genai_lines
 from otel_llmcost.pricing.importer.litellm import litellm_version, price_lists
 from otel_llmcost.pricing.table import SCHEMA
@@ -57,7 +57,8 @@ def compile_table(day: date = CHECKED, decisions: Path = DECISIONS) -> Build:
     add_facts(merge.books)
     build.agreement = merge.report
     lines = sorted(
-        (*SELF_HOSTED, *(book.line for book in merge.books)), key=lambda line: (line["provider"], line["model"])
+        (*SELF_HOSTED, *UNLISTED, *(book.line for book in merge.books)),
+        key=lambda line: (line["provider"], line["model"]),
     )
     built_from = {GENAI: version(GENAI), LITELLM: litellm_version()}
     header = {"schema": SCHEMA, "currency": "USD", "built_from": built_from, "checked": day.isoformat()}

@@ -47,6 +47,16 @@ SELF_HOSTED: Final[list[dict[str, Any]]] = [
 ]
 """Providers that run on the user's own machine and bill nothing, whatever the model."""
 
+UNLISTED: Final[list[dict[str, Any]]] = [
+    {
+        "provider": "gcp.gemini",
+        "model": "gemini-decision-1",
+        "source": "https://blog.google/innovation-and-ai/technology/developers-tools/gemini-decisions-api/",
+        "cards": [{"by": "otel-llmcost", "from": "2026-11-11T00:00:00Z", "rates": {"input": ["0.1", _MTOK]}}],
+    }
+]
+"""Models that neither package lists yet."""
+
 
 def add_facts(books: Iterable[Book]) -> None:
     """Write into the price lists what no package says."""

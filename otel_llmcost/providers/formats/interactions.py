@@ -1,6 +1,8 @@
 """Google's Interactions API: the counts of `usageMetadata` under other names, thinking beside the output as there.
 
-Source: Gemini API reference, "Interactions", object Usage; checked 2026-11-22.
+Decisions tell theirs likewise, and nothing else of themselves.
+Source: Gemini API reference, "Interactions", object Usage; "Decisions" and the types of google-genai 3.4.0; checked
+2026-11-23.
 """
 
 from __future__ import annotations
@@ -94,6 +96,7 @@ SURFACES: Final = {
         fold=fold_interaction,
         marks=(b'"interaction.completed"', b'"interaction.status_update"', b'"error"'),
         last=(b'"event_type":"interaction.completed"', b'"event_type": "interaction.completed"'),
-    )
+    ),
+    "/decisions": Surface(operation="generate_content", read=read_interaction),
 }
-"""How the path is read, by its ending."""
+"""How each path is read, by its ending."""
