@@ -58,7 +58,7 @@ _WHAT_IS_MISSING: Final = (
     ),
     Panel(
         kind="table",
-        title="How calls were priced",
+        title="How calls are priced",
         says="Fallback: the standard rate for an unknown tier or region. Partial: one of the meters had no rate.",
         sql="price_statuses",
         empty=_NO_CALLS,

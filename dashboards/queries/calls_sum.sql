@@ -4,7 +4,7 @@ SELECT
     toFloat64(ifNull(sum(c.effective_cost), 0)) AS usd,
     sum(c.input_tokens) AS input_tokens,
     sum(c.output_tokens) AS output_tokens,
-    countIf(c.correction_id = '' AND c.list_cost IS NULL) AS unpriced_calls
+    countIf(c.correction_id = '' AND c.list_cost IS NULL) - sum(c.newly_priced) AS unpriced_calls
 FROM llm_calls AS c
 WHERE c.started_at >= $__fromTime
     AND c.started_at <= $__toTime

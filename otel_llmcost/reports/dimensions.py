@@ -1,4 +1,4 @@
-"""By what spend can be split: names for people, each with its own expression over a call `c`."""
+"""By what spend can be split: names for people, each an expression over a call `c` and its corrections `a`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIMENSIONS: Final = {
     "attempt_reason": "c.attempt_reason",
     "finish_reason": "c.finish_reason",
     "error": "c.error_type",
-    "price_status": "c.price_status",
+    "price_status": "if(a.price_status = '', c.price_status, a.price_status)",
     "prompt": "c.prompt_name",
     "prompt_version": "c.prompt_version",
     "hour": "formatDateTime(c.started_at, '%Y-%m-%d %H:00', {timezone:String})",
@@ -51,6 +51,7 @@ _COLUMNS: Final = {
     "error_type": "error",
 }
 _TAG: Final = "tag."
+_CORRECTED: Final = frozenset({"price_status"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,18 @@ class Dimension:
 
     Attributes:
         name: What it is called.
-        expression: SQL over a call `c`.
+        expression: SQL over a call `c`, and what its corrections `a` say.
         parameters: The values that the expression names.
     """
 
     name: str
     expression: str
     parameters: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether it asks what the corrections of a call say."""
+        return self.name in _CORRECTED
 
 
 def dimension_of(name: str) -> Dimension:

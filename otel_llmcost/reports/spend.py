@@ -19,6 +19,24 @@ if TYPE_CHECKING:
 SHARE_UNIT: Final = Decimal("0.000001")
 """What a share is rounded to, half to even."""
 
+_CORRECTIONS: Final = """
+LEFT JOIN
+(
+    SELECT
+        k.trace_id AS trace_id,
+        k.span_id AS span_id,
+        argMax(toString(k.price_status), k.received_at) AS price_status
+    FROM llm_calls AS k
+    WHERE k.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
+        AND k.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
+        AND k.correction_id != ''
+    GROUP BY
+        trace_id,
+        span_id
+) AS a ON a.trace_id = c.trace_id AND a.span_id = c.span_id
+"""
+"""What the last correction of a call says, for a dimension that it changes."""
+
 _TOP: Final = 5
 
 
@@ -149,7 +167,8 @@ def spend(store: Store, by: Sequence[Dimension], window: Window, *, limit: int =
     for dimension in by:
         parameters |= dimension.parameters
     keys = ", ".join(f"toString({dimension.expression})" for dimension in by)
-    found = rows_of(store, "spend", parameters, keys=keys)
+    corrections = _CORRECTIONS if any(dimension.is_corrected for dimension in by) else ""
+    found = rows_of(store, "spend", parameters, keys=keys, parts={"corrections": corrections})
     total = known.total.list_cost
     rows = tuple(
         SpendRow(tuple(row["keys"]), measures, share_of(measures.list_cost, total))

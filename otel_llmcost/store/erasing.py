@@ -137,6 +137,9 @@ def erase(engine: Engine, kind: str, value: str, *, actor: str, reason: str) -> 
         _forget(engine, f"{rollup}_log", period, hours, cut)
     for table in _tables_with(engine, column):
         _remove(engine, table, f"{column} = {{value:String}}", {"value": value})
+    if since := _hours_of(engine, column, value):  # who calls again meanwhile is let in, and lost these sums as well
+        engine.change_everywhere(_TOUCH, {"hours": since})
+        _derive.derive(engine)
     for (begun,) in engine.query(_OPEN, {"subject": subject}).result_rows:
         _note(engine, "erasure", said, {"begun": begun, "hours": str(len(hours))})
     return Erased(calls, len(hours))

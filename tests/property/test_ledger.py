@@ -227,7 +227,8 @@ class Finance(RuleBasedStateMachine):
     def erase(self, who: tuple[str, str], news: list[tuple[dict[str, Any], str]], cut: int | None) -> None:
         """Somebody is erased; where calls come in meanwhile, whatever of them is theirs is not there at the end."""
         kind, value = who
-        rows = self._sealed([each for each in self._tellings(news) if each.is_ours], 5, "old") if cut else []
+        told = [each for each in self._tellings(news) if each.is_ours and each.started_ns < NOW_NS]
+        rows = self._sealed(told, 5, "old") if cut else []
         began_ns = time.time_ns()
         if rows:
             batch = [row for row, _, _ in rows]

@@ -107,6 +107,22 @@ def test_what_waited_in_a_segment_or_is_told_later_does_not_come_back(store: Sto
     assert [number for (number,) in counted] == [2, 4, 5, 6, 7]
 
 
+def test_whoever_calls_again_while_they_are_erased_is_summed_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call came in before the hours were derived, and what was derived of it was removed as theirs."""
+    again = a_call(9, tenant="leaving", feature="chat", session_id="new", started_at_ns=time.time_ns() + HOUR_NS)
+    store.write(calls())
+    real = store._engine.change
+
+    def change(sql: str, *arguments: Any) -> None:
+        if sql.startswith("INSERT INTO touched_hours"):
+            store.write([again])
+        real(sql, *arguments)
+
+    monkeypatch.setattr(store._engine, "change", change)
+    store.erase("tenant", "leaving", **WHO)
+    assert said_by(store) == truth_of([*(calls()[number - 1] for number in (2, 4, 5)), again])
+
+
 def test_what_others_told_of_their_calls_goes_with_them(store: Store) -> None:
     """It was not counted, since ours was; now it would be."""
     ours, other = nested(1, ["", "openinference"], MIDNIGHT_NS)

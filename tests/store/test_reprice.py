@@ -144,6 +144,13 @@ def test_only_the_window_and_what_is_asked_for_is_repriced(store: Store) -> None
     assert done.differences == {("core", "a", "m"): Difference(1, 0, 1_000_000_000, 1_000_000_000)}
 
 
+def test_what_has_a_price_by_now_is_not_asked_for_as_unpriced(store: Store) -> None:
+    store.write([call(1, "new"), call(2, "later"), call(3, "m")])
+    unpriced = [(dimension_of("price_status"), "unpriced_model")]
+    assert reprice(store, WINDOW, NEW, where=unpriced).posted == 1
+    assert reprice(store, WINDOW, NEW, where=unpriced).looked_at == 1
+
+
 def test_a_day_that_is_asked_for_is_one_of_the_zone(store: Store) -> None:
     store.write([call(1, "m", at_ns=MIDNIGHT_NS - 2 * HOUR_NS)])
     day = dt.datetime.fromtimestamp(MIDNIGHT_NS // 10**9, dt.UTC).date()

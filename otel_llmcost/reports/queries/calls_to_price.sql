@@ -58,6 +58,7 @@ LEFT JOIN
         k.trace_id AS trace_id,
         k.span_id AS span_id,
         count() AS corrections,
+        argMax(toString(k.price_status), k.received_at) AS price_status,
         sum(k.newly_priced) AS newly_priced,
         sum(k.list_cost) AS list_cost,
         sum(k.effective_cost) AS effective_cost

@@ -12,6 +12,7 @@ SELECT
     sum(c.effective_cost) AS effective_cost,
     count() OVER () AS groups
 FROM llm_calls AS c
+{corrections}
 WHERE c.started_at >= fromUnixTimestamp64Nano({since_ns:Int64}, 'UTC')
     AND c.started_at < fromUnixTimestamp64Nano({until_ns:Int64}, 'UTC')
 GROUP BY keys

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_llmcost import reports
+from otel_llmcost.money import PicoUSD
 from otel_llmcost.reports import DIMENSIONS, Window, dimension_of, incidents, newest_calls, spend
 from otel_llmcost.reports.incidents import KINDS
-from otel_llmcost.store import Store, connect
+from otel_llmcost.store import Correction, Store, connect
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call
 
 if TYPE_CHECKING:
@@ -72,6 +73,19 @@ def test_every_dimension_can_be_asked_for(store: Store) -> None:
     [row] = report.rows
     said = dict(zip(report.by, row.keys, strict=True))
     assert (said["feature"], said["model"], said["tag.plan"], said["tag.x'y"]) == ("search", "gpt-5.2", "o'brien", "")
+
+
+def test_a_call_is_counted_under_how_it_is_priced_now(store: Store) -> None:
+    """One of two got its price later: nobody counts less than no call without one."""
+    store.write([a_call(1, cost=None), a_call(2, cost=None), a_call(3, cost=5)])
+    said = {"reason": "", "list_cost": PicoUSD(7), "effective_cost": PicoUSD(7), "newly_priced": 1}
+    key = {"trace_id": f"{1:032x}", "span_id": f"{1:016x}", "started_at_ns": MIDNIGHT_NS}
+    store.correct([Correction(correction_id="reprice#0", pricing=a_call().pricing, **key, **said)])
+    rows = spend(store, by("price_status"), DAY).rows
+    assert [(row.keys, row.measures.calls, row.measures.unpriced_calls, row.measures.list_cost) for row in rows] == [
+        (("priced",), 2, 0, 12),
+        (("unpriced_model",), 1, 1, None),
+    ]
 
 
 def test_days_are_those_of_the_time_zone(store: Store) -> None:
