@@ -5,7 +5,7 @@ SELECT
     toFloat64(quantileExact(0.95)(r.calls)) AS p95,
     toFloat64(max(r.calls)) AS most
 FROM request_attempts_hourly AS r
-WHERE r.hour >= toStartOfHour($__fromTime)
+WHERE r.hour >= toStartOfHour($__fromTime, 'UTC')
     AND r.hour <= $__toTime
     {filters:r}
 GROUP BY time

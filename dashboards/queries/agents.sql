@@ -3,7 +3,7 @@ SELECT
     if(s.agent = '', '(no agent)', s.agent) AS agent,
     toFloat64(ifNull(sum(s.effective_cost), 0)) AS usd
 FROM spend_hourly AS s
-WHERE s.hour >= toStartOfHour($__fromTime)
+WHERE s.hour >= toStartOfHour($__fromTime, 'UTC')
     AND s.hour <= $__toTime
     {filters:s}
 GROUP BY agent

@@ -26,7 +26,7 @@ SELECT
     toFloat64(sum(h.effective_cost)) AS usd,
     h.session_id AS session_id
 FROM session_spend_hourly AS h
-WHERE h.hour >= toStartOfHour(since - INTERVAL 1 DAY)
+WHERE h.hour >= toStartOfHour(since - INTERVAL 24 HOUR, 'UTC')
     AND h.hour <= $__toTime
     AND cityHash64(h.environment, h.tenant, h.session_hash, h.feature) IN (SELECT d.key FROM dearest AS d)
     {filters:h}

@@ -6,7 +6,7 @@ SELECT
     uniqExact(cityHash64(l.trace_id, l.span_id, l.correction_id)) AS distinct_count,
     rows_count - distinct_count AS met_again_count
 FROM llm_calls_log AS l
-WHERE l.started_at > $__toTime - INTERVAL 1 DAY
+WHERE l.started_at > $__toTime - INTERVAL 24 HOUR
     AND l.started_at <= $__toTime
     {filters:l}
 HAVING count() > 0

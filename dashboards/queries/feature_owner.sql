@@ -18,7 +18,7 @@ FROM
         topK(1)(c.credential_id)[1] AS credential,
         sum(c.effective_cost) AS usd
     FROM llm_calls AS c
-    WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+    WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
         AND c.started_at <= $__toTime
         {filters:c}
     GROUP BY feature

@@ -1,6 +1,6 @@
 -- What a session costs, by the day of its last call.
 WITH
-    $__fromTime - INTERVAL 7 DAY AS since,
+    $__fromTime - INTERVAL 168 HOUR AS since,
     $__toTime AS until,
     1 AS every,
     {include:sessions}

@@ -7,14 +7,14 @@ SELECT
     argMax(e.reason, e.occurred_at) AS message
 FROM cost_events AS e
 WHERE e.kind = 'anomaly'
-    AND e.occurred_at > $__toTime - INTERVAL 1 DAY
+    AND e.occurred_at > $__toTime - INTERVAL 24 HOUR
     AND e.occurred_at <= $__toTime
     AND e.details['fingerprint'] NOT IN
     (
         SELECT n.details['fingerprint']
         FROM cost_events AS n
         WHERE n.kind = 'notification'
-            AND n.occurred_at > $__toTime - INTERVAL 2 DAY
+            AND n.occurred_at > $__toTime - INTERVAL 48 HOUR
             AND n.occurred_at <= $__toTime
         GROUP BY n.details['fingerprint']
         HAVING argMax(n.became, n.occurred_at) = 'over'

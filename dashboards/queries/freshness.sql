@@ -4,7 +4,7 @@ SELECT
     greatest(0, dateDiff('second', t.derived, $__toTime)) AS derived_ago_s
 FROM
 (
-    SELECT 'spend_hourly' AS name, toDateTime(max(h.derived_at), 'UTC') AS derived FROM spend_hourly AS h WHERE h.hour > $__toTime - INTERVAL 2 DAY
+    SELECT 'spend_hourly' AS name, toDateTime(max(h.derived_at), 'UTC') AS derived FROM spend_hourly AS h WHERE h.hour > $__toTime - INTERVAL 48 HOUR
         {filters:h}
     UNION ALL
     SELECT 'spend_daily' AS name, toDateTime(max(d.derived_at), 'UTC') AS derived FROM spend_daily AS d WHERE d.day > toDate($__toTime, 'UTC') - 2

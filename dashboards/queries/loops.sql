@@ -8,7 +8,7 @@ WITH
     (
         SELECT p.request_id AS request_id
         FROM request_attempts_hourly AS p
-        WHERE p.hour >= toStartOfHour($__fromTime)
+        WHERE p.hour >= toStartOfHour($__fromTime, 'UTC')
             AND p.hour <= $__toTime
             AND (p.calls > 3 OR (notEmpty(p.request_hashes) AND p.calls > length(p.request_hashes)))
             {filters:p}
@@ -25,7 +25,7 @@ WITH
             arraySort(groupUniqArrayArray(16)(h.attempt_reasons)) AS attempt_reasons,
             sum(h.effective_cost) AS effective_cost
         FROM request_attempts_hourly AS h
-        WHERE h.hour >= toStartOfHour($__fromTime - INTERVAL 1 DAY)
+        WHERE h.hour >= toStartOfHour($__fromTime - INTERVAL 24 HOUR, 'UTC')
             AND h.hour <= $__toTime
             AND h.request_id IN (SELECT s.request_id FROM suspected AS s)
             {filters:h}

@@ -12,14 +12,14 @@ LEFT JOIN
         argMax(toString(k.price_status), k.received_at) AS status,
         ifNull(sum(k.effective_cost), 0) AS effective_cost
     FROM llm_calls AS k
-    WHERE k.started_at > $__toTime - INTERVAL 1 DAY
+    WHERE k.started_at > $__toTime - INTERVAL 24 HOUR
         AND k.started_at <= $__toTime
         AND k.correction_id != ''
     GROUP BY
         trace_id,
         span_id
 ) AS a ON a.trace_id = c.trace_id AND a.span_id = c.span_id
-WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
     AND c.started_at <= $__toTime
     AND c.correction_id = ''
     {filters:c}

@@ -14,7 +14,7 @@ LEFT JOIN
     FROM rates
     GROUP BY version
 ) AS r ON r.version = c.rate_table_version
-WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
     AND c.started_at <= $__toTime
     AND c.correction_id = ''
     AND c.rate_table_version != ''

@@ -7,7 +7,7 @@ SELECT
     sum(c.code_session) AS code_sessions_count,
     toFloat64(ifNull(sum(c.effective_cost), 0)) AS usd
 FROM llm_calls AS c
-WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
     AND c.started_at <= $__toTime
     {filters:c}
 GROUP BY feature

@@ -7,7 +7,7 @@ SELECT
     dateDiff('second', toDateTime(max(c.received_at), 'UTC'), $__toTime) AS since_last_call_s,
     countIf(c.correction_id = '') AS all_calls
 FROM llm_calls AS c
-WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
     AND c.started_at <= $__toTime
     {filters:c}
 HAVING all_calls > 0

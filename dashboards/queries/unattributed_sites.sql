@@ -5,7 +5,7 @@ SELECT
     count() AS calls,
     toFloat64(ifNull(sum(c.effective_cost), 0)) AS usd
 FROM unattributed AS c
-WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
     AND c.started_at <= $__toTime
     AND c.correction_id = ''
     {filters:c}

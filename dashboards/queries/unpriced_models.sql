@@ -8,7 +8,7 @@ SELECT
     sum(c.input_tokens) AS input_tokens,
     sum(c.output_tokens) AS output_tokens
 FROM unpriced AS c
-WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
     AND c.started_at <= $__toTime
     {filters:c}
 GROUP BY

@@ -178,6 +178,14 @@ def test_is_told_in_time(store: Store, name: str) -> None:
         assert row["runbook"].startswith("runbooks/")
 
 
+def test_an_hour_is_the_same_wherever_the_engine_is(store: Store) -> None:
+    """An engine takes its zone from its machine, and in some the hours begin between two of UTC."""
+    sql = expand(bare_sql_of(BY_NAME["silence"]), hour_until(began_ns("silence") + 30 * 60 * 10**9))
+    told = store.query(sql).rows
+    assert len(told) == 1
+    assert store.query(f"{sql} SETTINGS session_timezone = 'Asia/Kolkata'").rows == told
+
+
 def test_the_plan_is_lowered_and_the_month_is_ahead_of_it(store: Store) -> None:
     """Of a plan of 100,000 USD nothing is said; of one of 30 it is, with the day on which it is used up.
 

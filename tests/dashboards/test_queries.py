@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboards.panels import unit_of
+from otel_llmcost.reports.alerts import RULES, sql_of
 from otel_llmcost.reports.grafana import ALL, Range, expand
 from tests.support.boards import Asked, Shown, shown
 
@@ -64,6 +65,18 @@ def over_time(rows: Rows, kinds: dict[str, str]) -> None:
     assert len(numbers) == 1 or not texts
     times = [row[0] for row in rows]
     assert times == sorted(times)  # type: ignore[type-var]
+
+
+MOMENT = r"(?:\$__(?:from|to)Time|\bsince\b)"
+ZONED = re.compile(rf"to(?!Unix)\w+\([^(),]*{MOMENT}[^(),]*\)|{MOMENT} [-+] INTERVAL \d+ (?!SECOND|MINUTE|HOUR)\w+")
+"""A moment of Grafana's that is cut, or counted from by days, in the zone of the engine's machine."""
+
+
+def test_hours_and_days_are_those_of_utc_wherever_the_engine_is() -> None:
+    asked = {str(asked): asked.sql for _, asked in ASKED} | {rule.name: sql_of(rule) for rule in RULES}
+    assert ZONED.search("h.hour >= toStartOfHour($__toTime - INTERVAL 1 HOUR)")
+    assert ZONED.search("c.started_at > $__toTime - INTERVAL 1 DAY")
+    assert {name: found[0] for name, sql in asked.items() if (found := ZONED.search(sql))} == {}
 
 
 @pytest.mark.parametrize("is_new", [False, pytest.param(True, marks=pytest.mark.long)], ids=["nobody", "new"])

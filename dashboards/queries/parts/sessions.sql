@@ -12,7 +12,7 @@ sessions AS
         h.calls AS calls,
         toFloat64(h.effective_cost) AS usd
     FROM session_spend_hourly AS h
-    WHERE h.hour >= toStartOfHour(since - INTERVAL 1 DAY)
+    WHERE h.hour >= toStartOfHour(since - INTERVAL 24 HOUR, 'UTC')
         AND h.hour <= until
         AND h.is_whole
         AND (every = 1 OR h.session_hash % every = 0)
@@ -25,7 +25,7 @@ sessions AS
         sum(h.calls) AS calls,
         toFloat64(sum(h.effective_cost)) AS usd
     FROM session_spend_hourly AS h
-    WHERE h.hour >= toStartOfHour(since - INTERVAL 1 DAY)
+    WHERE h.hour >= toStartOfHour(since - INTERVAL 24 HOUR, 'UTC')
         AND h.hour <= until
         AND NOT h.is_whole
         AND (every = 1 OR h.session_hash % every = 0)

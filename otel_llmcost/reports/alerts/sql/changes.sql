@@ -13,7 +13,7 @@ FROM
         e.subject AS subject
     FROM cost_events AS e
     WHERE e.kind IN ('release', 'prompt_change', 'price_change')
-        AND e.occurred_at > $__toTime - INTERVAL 2 DAY
+        AND e.occurred_at > $__toTime - INTERVAL 48 HOUR
         AND e.occurred_at <= $__toTime
     UNION ALL
     SELECT
@@ -28,7 +28,7 @@ FROM
     GROUP BY
         p.feature,
         p.prompt_hash
-    HAVING at > $__toTime - INTERVAL 2 DAY
+    HAVING at > $__toTime - INTERVAL 48 HOUR
         AND at <= $__toTime
         AND p.feature IN
         (

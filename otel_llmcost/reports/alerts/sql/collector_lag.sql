@@ -20,7 +20,7 @@ FROM
     FROM llm_calls AS c
     WHERE c.received_at > $__toTime - INTERVAL 15 MINUTE
         AND c.received_at <= $__toTime
-        AND c.started_at > $__toTime - INTERVAL 2 DAY
+        AND c.started_at > $__toTime - INTERVAL 48 HOUR
         AND c.started_at <= $__toTime
         AND c.correction_id = ''
 ) AS l

@@ -18,14 +18,14 @@ FROM
         toFloat64(ifNull(h.effective_cost, 0)) AS usd
     FROM spend_hourly AS h
     WHERE h.hour >= toDateTime(toDate($__toTime, 'UTC'), 'UTC')
-        AND h.hour < toStartOfHour($__toTime)
+        AND h.hour < toStartOfHour($__toTime, 'UTC')
     UNION ALL
     SELECT
         l.tenant AS tenant,
         toString(l.feature) AS feature,
         toFloat64(ifNull(l.effective_cost, 0)) AS usd
     FROM llm_calls AS l
-    WHERE l.started_at >= toStartOfHour($__toTime)
+    WHERE l.started_at >= toStartOfHour($__toTime, 'UTC')
         AND l.started_at <= $__toTime
 ) AS c
 WHERE match(lower(c.tenant), '(^|[^a-z])(demo|trial|test|sandbox|poc)([^a-z]|$)')

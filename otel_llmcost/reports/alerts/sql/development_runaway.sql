@@ -30,8 +30,8 @@ LEFT JOIN
         if(h.environment = 'production', 'CI in production', h.environment) AS environment,
         toFloat64(ifNull(sum(h.effective_cost), 0)) / 168 AS usual
     FROM spend_hourly AS h
-    WHERE h.hour >= toStartOfHour($__toTime) - INTERVAL 169 HOUR
-        AND h.hour < toStartOfHour($__toTime) - INTERVAL 1 HOUR
+    WHERE h.hour >= toStartOfHour($__toTime, 'UTC') - INTERVAL 169 HOUR
+        AND h.hour < toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR
         AND (h.environment NOT IN ('', 'production') OR h.workload IN ('ci', 'eval'))
     GROUP BY environment
 ) AS u ON u.environment = c.environment

@@ -32,7 +32,7 @@ INNER JOIN
         greatest(1, sum(h.calls) / 4) AS calls
     FROM spend_hourly AS h
     WHERE toDate(h.hour) IN (toDate($__toTime, 'UTC') - 7, toDate($__toTime, 'UTC') - 14, toDate($__toTime, 'UTC') - 21, toDate($__toTime, 'UTC') - 28)
-        AND h.hour >= $__toTime - INTERVAL 30 DAY
+        AND h.hour >= $__toTime - INTERVAL 720 HOUR
         AND toHour(h.hour) <= toHour($__toTime, 'UTC')
     GROUP BY feature
 ) AS u ON u.feature = t.feature

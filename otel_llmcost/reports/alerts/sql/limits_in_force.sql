@@ -18,7 +18,7 @@ SELECT
         c.window = 'day', toDateTime(toDate($__toTime, 'UTC'), 'UTC'),
         c.window = 'week', toDateTime(toMonday(toDate($__toTime, 'UTC')), 'UTC'),
         c.window = 'month', toDateTime(toStartOfMonth(toDate($__toTime, 'UTC')), 'UTC'),
-        $__toTime - INTERVAL 7 DAY
+        $__toTime - INTERVAL 168 HOUR
     ) AS since
 FROM limits AS c
 WHERE c.effective_from <= toDate($__toTime, 'UTC')

@@ -19,7 +19,7 @@ FROM
         toDateTime(min(c.started_at), 'UTC') AS since,
         topKWeighted(3)(toString(c.call_site), toUInt64(1e6 * greatest(0, toFloat64(ifNull(c.effective_cost, 0))))) AS offenders
     FROM llm_calls AS c
-    WHERE c.started_at > $__toTime - INTERVAL 1 DAY
+    WHERE c.started_at > $__toTime - INTERVAL 24 HOUR
         AND c.started_at <= $__toTime
         AND c.feature != ''
     GROUP BY feature

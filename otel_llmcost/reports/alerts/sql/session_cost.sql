@@ -35,8 +35,8 @@ INNER JOIN
         d.feature AS feature,
         greatest(0.01, toFloat64(quantileExact(0.5)(d.effective_cost))) AS median
     FROM session_spend_hourly AS d
-    WHERE d.hour >= toStartOfHour($__toTime) - INTERVAL 7 DAY
-        AND d.hour < toStartOfHour($__toTime) - INTERVAL 6 HOUR
+    WHERE d.hour >= toStartOfHour($__toTime, 'UTC') - INTERVAL 7 DAY
+        AND d.hour < toStartOfHour($__toTime, 'UTC') - INTERVAL 6 HOUR
         AND d.effective_cost IS NOT NULL
     GROUP BY feature
 ) AS u ON u.feature = s.feature

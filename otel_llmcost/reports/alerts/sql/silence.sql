@@ -19,10 +19,10 @@ FROM
     FROM spend_hourly AS h
     WHERE h.hour IN
     (
-        toStartOfHour($__toTime - INTERVAL 15 MINUTE) - INTERVAL 168 HOUR,
-        toStartOfHour($__toTime - INTERVAL 15 MINUTE) - INTERVAL 336 HOUR,
-        toStartOfHour($__toTime - INTERVAL 15 MINUTE) - INTERVAL 504 HOUR,
-        toStartOfHour($__toTime - INTERVAL 15 MINUTE) - INTERVAL 672 HOUR
+        toStartOfHour($__toTime - INTERVAL 15 MINUTE, 'UTC') - INTERVAL 168 HOUR,
+        toStartOfHour($__toTime - INTERVAL 15 MINUTE, 'UTC') - INTERVAL 336 HOUR,
+        toStartOfHour($__toTime - INTERVAL 15 MINUTE, 'UTC') - INTERVAL 504 HOUR,
+        toStartOfHour($__toTime - INTERVAL 15 MINUTE, 'UTC') - INTERVAL 672 HOUR
     )
     GROUP BY service
 ) AS u

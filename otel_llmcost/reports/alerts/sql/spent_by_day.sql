@@ -40,7 +40,7 @@ WHERE h.hour >=
         WHERE (f.tenant != '' AND f.per = '' OR f.per = 'tenant')
             AND f.window != 'hour'
     )
-    AND h.hour < greatest(toDateTime(toDate($__toTime, 'UTC'), 'UTC'), toStartOfHour($__toTime) - INTERVAL 1 HOUR)
+    AND h.hour < greatest(toDateTime(toDate($__toTime, 'UTC'), 'UTC'), toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR)
 UNION ALL
 SELECT
     toDateTime(c.started_at, 'UTC') AS at,
@@ -55,5 +55,5 @@ SELECT
     toFloat64(ifNull(c.effective_cost, 0)) AS usd,
     'both' AS kind
 FROM llm_calls AS c
-WHERE c.started_at >= toStartOfHour($__toTime) - INTERVAL 1 HOUR
+WHERE c.started_at >= toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR
     AND c.started_at <= $__toTime

@@ -31,10 +31,10 @@ FROM
     (
         SELECT
             toString(c.rate_table_version) AS version,
-            countIf(c.started_at > $__toTime - INTERVAL 1 DAY) AS calls,
-            countIf(c.started_at <= $__toTime - INTERVAL 1 DAY) AS before
+            countIf(c.started_at > $__toTime - INTERVAL 24 HOUR) AS calls,
+            countIf(c.started_at <= $__toTime - INTERVAL 24 HOUR) AS before
         FROM llm_calls_log AS c
-        WHERE c.started_at > $__toTime - INTERVAL 7 DAY
+        WHERE c.started_at > $__toTime - INTERVAL 168 HOUR
             AND c.started_at <= $__toTime
             AND c.rate_table_version != ''
             AND c.correction_id = ''

@@ -30,9 +30,9 @@ LEFT JOIN
         h.tenant AS tenant,
         toFloat64(ifNull(sum(h.effective_cost), 0)) / 12 AS usual
     FROM spend_hourly AS h
-    WHERE h.hour >= toStartOfHour($__toTime) - INTERVAL 673 HOUR
-        AND h.hour < toStartOfHour($__toTime) - INTERVAL 1 HOUR
-        AND (toInt32(toUnixTimestamp(toStartOfHour($__toTime))) - toInt32(toUnixTimestamp(h.hour))) % 604800 IN (0, 3600, 601200)
+    WHERE h.hour >= toStartOfHour($__toTime, 'UTC') - INTERVAL 673 HOUR
+        AND h.hour < toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR
+        AND (toInt32(toUnixTimestamp(toStartOfHour($__toTime, 'UTC'))) - toInt32(toUnixTimestamp(h.hour))) % 604800 IN (0, 3600, 601200)
     GROUP BY tenant
 ) AS u ON u.tenant = c.tenant
 WHERE c.usd >= 3

@@ -10,7 +10,7 @@ SELECT
     toFloat64(ifNull(h.effective_cost, 0)) AS usd
 FROM spend_hourly AS h
 WHERE h.hour >= toDateTime(toDate($__toTime, 'UTC'), 'UTC')
-    AND h.hour < toStartOfHour($__toTime) - INTERVAL 1 HOUR
+    AND h.hour < toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR
 UNION ALL
 SELECT
     c.feature AS feature,
@@ -22,5 +22,5 @@ SELECT
     toInt64(c.correction_id = '') AS calls,
     toFloat64(ifNull(c.effective_cost, 0)) AS usd
 FROM llm_calls AS c
-WHERE c.started_at >= greatest(toDateTime(toDate($__toTime, 'UTC'), 'UTC'), toStartOfHour($__toTime) - INTERVAL 1 HOUR)
+WHERE c.started_at >= greatest(toDateTime(toDate($__toTime, 'UTC'), 'UTC'), toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR)
     AND c.started_at <= $__toTime

@@ -29,8 +29,8 @@ WHERE n.usd >= 1
     (
         SELECT toString(l.credential_id)
         FROM llm_calls_log AS l
-        WHERE l.started_at > $__toTime - INTERVAL 28 DAY
-            AND l.started_at <= $__toTime - INTERVAL 1 DAY
+        WHERE l.started_at > $__toTime - INTERVAL 672 HOUR
+            AND l.started_at <= $__toTime - INTERVAL 24 HOUR
         GROUP BY l.credential_id
     )
     AND EXISTS

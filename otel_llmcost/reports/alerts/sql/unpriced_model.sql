@@ -36,8 +36,8 @@ WHERE (n.provider, n.model) NOT IN
         toString(l.provider),
         if(l.response_model = '', l.request_model, l.response_model)
     FROM llm_calls_log AS l
-    WHERE l.started_at > $__toTime - INTERVAL 7 DAY
-        AND l.started_at <= $__toTime - INTERVAL 1 DAY
+    WHERE l.started_at > $__toTime - INTERVAL 168 HOUR
+        AND l.started_at <= $__toTime - INTERVAL 24 HOUR
         AND l.correction_id = ''
         AND l.price_status = 'unpriced_model'
 )

@@ -44,7 +44,7 @@ LEFT JOIN
         c.feature AS feature,
         countIf(c.rejected != '' OR c.attempt_kind IN ('retry', 'fallback') OR c.finish_reason IN ('length', 'max_tokens', 'MAX_TOKENS', 'max_output_tokens')) / count() AS share
     FROM llm_calls_log AS c
-    WHERE c.started_at > $__toTime - INTERVAL 7 DAY
+    WHERE c.started_at > $__toTime - INTERVAL 168 HOUR
         AND c.started_at <= $__toTime - INTERVAL 2 HOUR
         AND c.correction_id = ''
     GROUP BY feature

@@ -5,7 +5,7 @@ SELECT
     toFloat64(ifNull(sum(h.effective_cost), 0)) / 12 AS usual,
     greatest(1, sum(h.calls)) / 12 AS calls
 FROM spend_hourly AS h
-WHERE h.hour >= toStartOfHour($__toTime) - INTERVAL 673 HOUR
-    AND h.hour < toStartOfHour($__toTime) - INTERVAL 1 HOUR
-    AND (toInt32(toUnixTimestamp(toStartOfHour($__toTime))) - toInt32(toUnixTimestamp(h.hour))) % 604800 IN (0, 3600, 601200)
+WHERE h.hour >= toStartOfHour($__toTime, 'UTC') - INTERVAL 673 HOUR
+    AND h.hour < toStartOfHour($__toTime, 'UTC') - INTERVAL 1 HOUR
+    AND (toInt32(toUnixTimestamp(toStartOfHour($__toTime, 'UTC'))) - toInt32(toUnixTimestamp(h.hour))) % 604800 IN (0, 3600, 601200)
 GROUP BY feature
