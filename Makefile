@@ -157,7 +157,7 @@ clean:
 
 .PHONY: help
 help:
-	@awk -F': ' '/^## / { printf "  make %-12s %s\n", substr($$1, 4), $$2 }' $(MAKEFILE_LIST)
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "  make %-15s %s\n", $$1, substr($$0, length($$1) + 3) }'
 
 # --- environments, made again when the pins change ---
 

@@ -80,6 +80,7 @@ def check_instrumentation(environ: Mapping[str, str]) -> Iterator[Finding]:
                 yield Finding(topic, State.FIX, f"{needed.name} {version} cannot be patched: {unfit}", fix)
             else:
                 yield _switched(module, f"{needed.name} {version}", environ)
+    yield from _unknown(environ)
     for package, fix in UNSEEN.items():
         if (version := _version_of(package)) is not None:
             yield Finding(topic, State.NOTE, f"{package} {version}: models that it asks are not seen", fix)
@@ -121,6 +122,16 @@ def _switched(module: str, sdk: str, environ: Mapping[str, str]) -> Finding:
             state = State.FIX if prefix else State.NOTE  # who names it in our own variable means it
             return Finding("instrumentation", state, f"{sdk}: switched off by {said!r}", fix)
     return Finding("instrumentation", State.OK, f"{sdk} is patched under opentelemetry-instrument")
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Say which names switch nothing off, since no instrumentation of ours is called so."""
+    from otel_llmcost.instrument._instrumentor import disabled
+    from otel_llmcost.instrument.registry import INSTRUMENTORS
+
+    if unknown := disabled(environ) - INSTRUMENTORS.keys():
+        fact = f"LLMCOST_DISABLED_INSTRUMENTATIONS knows no {', '.join(sorted(unknown))}"
+        yield Finding("instrumentation", State.FIX, fact, f"name one of {', '.join(INSTRUMENTORS)}")
 
 
 def check_destination(data_dir: Path, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ import typer
 
 from otel_llmcost.cli.app import app
 from otel_llmcost.cli.exits import ExitCode
+from otel_llmcost.instrument.registry import INSTRUMENTORS
 from otel_llmcost.telemetry import settings
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -42,6 +43,11 @@ def test_every_default_of_who_pays_is_in_the_docs() -> None:
     said = (DOCS / "configuration.md").read_text(encoding="utf-8")
     names = settings._DEFAULT_NAMES
     assert [name for name in names if f"| `LLMCOST_{name.upper()}` |" not in said] == []
+
+
+def test_every_instrumentation_can_be_named_as_the_docs_say() -> None:
+    said = (DOCS / "configuration.md").read_text(encoding="utf-8").partition("## Names of instrumentations")[2]
+    assert [name for name in INSTRUMENTORS if f"`{name}`" not in said] == []
 
 
 def _targets(page: Path) -> set[tuple[Path, str]]:

@@ -97,6 +97,13 @@ def test_what_our_own_switch_leaves_alone_is_said() -> None:
     assert facts["openai"].fix == "take openai out of LLMCOST_DISABLED_INSTRUMENTATIONS"
 
 
+def test_a_name_that_switches_nothing_off_is_a_fault() -> None:
+    off = {"LLMCOST_DISABLED_INSTRUMENTATIONS": "openai, botocore"}
+    [unknown] = [each for each in check_instrumentation(off) if each.fact.startswith("LLMCOST_DISABLED")]
+    assert (unknown.state, unknown.fact) == (State.FIX, "LLMCOST_DISABLED_INSTRUMENTATIONS knows no botocore")
+    assert ", bedrock, " in unknown.fix
+
+
 def test_a_client_that_nobody_can_see_into_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = tmp_path / "xai_sdk-1.21.0.dist-info"
     installed.mkdir()
