@@ -159,14 +159,6 @@ class Panel:
         )
 
 
-def unit_of(column: str) -> str | None:
-    """Return Grafana's unit of a column, None where its name does not say one."""
-    for ending in sorted(UNITS, key=len, reverse=True):
-        if column == ending or column.endswith(f"_{ending}"):
-            return UNITS[ending]
-    return None
-
-
 def title_of(column: str) -> str:
     """Return how a column is headed: its name without its unit, in words."""
     for ending in sorted(UNITS, key=len, reverse=True):

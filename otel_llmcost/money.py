@@ -21,8 +21,6 @@ ROW_LIMIT: Final = PicoUSD(1_000_000 * PICO_PER_USD)
 _EXACT: Final = Context(prec=60, traps=[InvalidOperation, Overflow, Inexact])
 """Arithmetic that stops where it would have to round."""
 
-_EXPONENT: Final = Decimal(1).scaleb(-12)
-
 
 def pico_usd(usd: str | int | Decimal) -> PicoUSD:
     """Return an amount of USD as pico-USD, exactly.
@@ -57,12 +55,6 @@ def half_even(amount: int, parts: int) -> PicoUSD:
     """
     whole, rest = divmod(amount, parts)
     return PicoUSD(whole + (2 * rest > parts or (2 * rest == parts and whole % 2)))
-
-
-def to_decimal(amount: PicoUSD) -> Decimal:
-    """Return pico-USD as USD with exactly twelve decimals, for a Decimal(…, 12) column."""
-    with localcontext(prec=60):
-        return Decimal(amount).scaleb(-12).quantize(_EXPONENT)
 
 
 def to_text(amount: PicoUSD) -> str:

@@ -43,9 +43,6 @@ MAX_MEMBERS: Final = 1_000
 _PIECE: Final = 64 * 1024
 _UNPACKED_PIECE: Final = 1024 * 1024
 
-MAX_EXAMPLE: Final = 200
-"""Characters of an example in an answer, roughly."""
-
 _NO_TRACE: Final = bytes(16)
 _NO_SPAN: Final = bytes(8)
 

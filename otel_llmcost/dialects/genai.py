@@ -34,8 +34,6 @@ OPERATIONS: Final = {
 }
 """The operations that are calls, in our words. Every other one (agents, tools, workflows, retrieval) is none."""
 
-MODALITIES: Final = ("audio", "image", "video")
-
 COUNTS: Final[dict[str, tuple[str, ...]]] = {
     "input": semconv.TOLD_INPUT,
     "output": semconv.TOLD_OUTPUT,

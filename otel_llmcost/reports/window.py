@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +22,3 @@ class Window:
     def parameters(self) -> dict[str, object]:
         """Return the window as the parameters of a query."""
         return {"since_ns": self.since_ns, "until_ns": self.until_ns, "timezone": self.timezone}
-
-
-def moment_of(unix_ns: int) -> datetime:
-    """Return Unix nanoseconds as a time in UTC, to the microsecond."""
-    return _EPOCH + timedelta(microseconds=unix_ns // 1000)

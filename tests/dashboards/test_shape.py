@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from dashboards.__main__ import HERE, files
-from dashboards.panels import unit_of
 from tests.support.boards import Shown, shown
 
 BOARDS = shown()
@@ -106,22 +106,36 @@ NOT_FILTERED = {
 }
 
 
+def _shown(column: str) -> dict[str, Any]:
+    """Return what Grafana is told of a column by its name: of several overrides that match the last one holds."""
+    [panel] = [panel for board in BOARDS for panel in board.panels if panel["title"] == "By feature"]
+    told: dict[str, Any] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        if override["matcher"]["id"] == "byRegexp" and re.search(override["matcher"]["options"].strip("/"), column):
+            told |= {each["id"]: each["value"] for each in override["properties"]}
+    return told
+
+
 @pytest.mark.parametrize(
     ("column", "decimals"), [("a_call_usd", 4), ("p95_a_session_usd", 4), ("a_call_now_usd", 4), ("a_month_usd", 2)]
 )
 def test_what_a_call_costs_is_shown_beyond_cents(column: str, decimals: int) -> None:
-    [panel] = [panel for board in BOARDS for panel in board.panels if panel["title"] == "By feature"]
-    found = 0
-    for override in panel["fieldConfig"]["overrides"]:
-        if override["matcher"]["id"] == "byRegexp" and re.search(override["matcher"]["options"].strip("/"), column):
-            found = {each["id"]: each["value"] for each in override["properties"]}.get("decimals", found)
-    assert found == decimals
+    assert _shown(column)["decimals"] == decimals
 
 
-def test_a_unit_is_known_by_the_end_of_a_name() -> None:
-    assert unit_of("yesterday_usd") == "currencyUSD"
-    assert unit_of("last_hour_usd_per_hour") == "currencyUSD"
-    assert unit_of("cache_hit_share") == "percentunit"
-    assert unit_of("lag_p95_s") == "s"
-    assert unit_of("calls") == "short"
-    assert unit_of("feature") is None
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [
+        ("yesterday_usd", "currencyUSD"),
+        ("last_hour_usd_per_hour", "currencyUSD"),
+        ("cache_hit_share", "percentunit"),
+        ("lag_p95_s", "s"),
+        ("calls", "short"),
+    ],
+)
+def test_a_unit_is_known_by_the_end_of_a_name(column: str, unit: str) -> None:
+    assert _shown(column)["unit"] == unit
+
+
+def test_a_name_that_says_no_unit_has_none() -> None:
+    assert "unit" not in _shown("feature")
