@@ -124,7 +124,9 @@ def test_a_table_of_the_stock_exporter_is_read_with_its_numbers_which_it_keeps_a
 
 
 def test_a_backfill_that_was_cut_short_goes_on_and_writes_each_call_once(store: Store, tmp_path: Path) -> None:
-    otel_traces(store, [span(number, ATTRIBUTES, hour=number % 4) for number in range(1, 21)])
+    half_past = AT + dt.timedelta(minutes=30)
+    times = {number: half_past + dt.timedelta(hours=number % 4) for number in range(1, 21)}
+    otel_traces(store, [span(number, ATTRIBUTES, Timestamp=at) for number, at in times.items()])
     parts, read = partial(otlp.parts_of_table, store, "otel_traces"), list[int]()
 
     def until_cut(position: int) -> Iterator[Part]:

@@ -28,7 +28,7 @@ _TABLE: Final = re.compile(r"(\w+\.)?\w+")
 _COLUMNS: Final = frozenset({"Timestamp", "TraceId", "SpanId", "SpanAttributes", "ResourceAttributes", "Duration"})
 _ANY: Final = "SELECT * FROM {table} LIMIT 0"
 _HOURS: Final = """
-SELECT DISTINCT toUnixTimestamp(toStartOfHour(Timestamp)) AS hour
+SELECT DISTINCT toUnixTimestamp(toStartOfHour(Timestamp, 'UTC')) AS hour
 FROM {table}
 WHERE Timestamp >= toDateTime({since:UInt32}, 'UTC')
 ORDER BY hour
@@ -81,7 +81,7 @@ def parts_of_table(source: Store, table: str, position: int) -> Iterator[Part]:
         raise ConfigError(msg)
     for (hour,) in source.query(_HOURS.replace("{table}", table), {"since": position}):
         rows = source.query(_SPANS.replace("{table}", table), {"hour": hour})
-        yield Part(_calls_of_rows(rows), int(str(hour)) + 1)
+        yield Part(_calls_of_rows(rows), int(str(hour)) + 3600)
 
 
 def _calls_of_rows(rows: Any) -> list[LLMCall]:
