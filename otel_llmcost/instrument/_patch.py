@@ -1,7 +1,7 @@
 """What every patch of an SDK does alike: it waits for the import, replaces functions, puts them back, frames a call.
 
 A module of ours says which functions of which modules are replaced, how a call begins there, and what its answer
-tells. `framed` does the rest in the order of DESIGN §5: start, call, usage, record, on every exit.
+tells. `framed` does the rest in this order: start, call, usage, record, on every exit.
 """
 
 from __future__ import annotations

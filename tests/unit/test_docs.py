@@ -50,6 +50,14 @@ def test_every_instrumentation_can_be_named_as_the_docs_say() -> None:
     assert [name for name in INSTRUMENTORS if f"`{name}`" not in said] == []
 
 
+def test_every_room_is_on_the_page_that_tells_how_it_is_built() -> None:
+    said = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    home = DOCS.parent / "otel_llmcost"
+    rooms = {f"{path.name}/" for path in home.iterdir() if (path / "__init__.py").exists()}
+    rooms |= {path.name for path in home.glob("*.py")} - {"__init__.py"}
+    assert {room for room in rooms if f"`{room}`" not in said} == set()
+
+
 def _targets(page: Path) -> set[tuple[Path, str]]:
     """Return where links of the page lead within the project, each with the heading or nothing."""
     links = re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", TEXTS[page])
