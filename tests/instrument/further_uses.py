@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -18,8 +20,9 @@ from otel_llmcost.instrument._deferred import Deferred
 from otel_llmcost.instrument._google_batches import BatchPatch
 from otel_llmcost.instrument.anthropic import AnthropicInstrumentor
 from otel_llmcost.instrument.google_genai import GoogleGenAIInstrumentor
+from otel_llmcost.instrument.mistral import MistralInstrumentor
 from otel_llmcost.instrument.openai import OpenAIInstrumentor
-from tests.instrument import bedrock_wire, google_sdk, test_deferred, test_google_batches, test_media
+from tests.instrument import bedrock_wire, google_sdk, test_batch_hosts, test_deferred, test_google_batches, test_media
 from tests.instrument.test_surfaces import ASKED_RESPONSE
 from tests.instrument.uses import USES
 from tests.instrument.ways import Use
@@ -142,6 +145,45 @@ def _anthropic_batches() -> Use:
     )
 
 
+def _mistral_batches() -> Use:
+    """Return the use of jobs whose results are inline, and of the file of them."""
+    host = test_batch_hosts.HOSTS["mistral_ai"]
+
+    def batches(client: Any) -> Any:
+        return _forgotten(MistralInstrumentor.patch, client)
+
+    def answer(received: Received) -> Answer:
+        if received.path.endswith("/content"):
+            return Answer(body=test_batch_hosts.results_of(host), content_type="application/octet-stream")
+        return json_answer(host.job | {"outputs": host.lines})
+
+    return Use(
+        client=lambda server: host.client("", server.url),
+        async_client=_async_mistral,
+        ask=lambda client: batches(client).batch.jobs.get(job_id="job-1"),
+        stream=lambda client: client.pieces() if hasattr(client, "pieces") else _downloaded(batches(client)),
+        answer=answer,
+        error=json_answer({"object": "error", "message": "no"}, 400),
+    )
+
+
+def _downloaded(client: Any) -> Iterator[bytes]:
+    yield client.files.download(file_id="file-out").read()
+
+
+@asynccontextmanager
+async def _async_mistral(server: ReplayServer) -> AsyncIterator[Any]:
+    """Open a client, and have its asynchronous methods called as the others are."""
+    async with test_batch_hosts.HOSTS["mistral_ai"].client("", server.url) as client:
+
+        async def pieces() -> AsyncIterator[bytes]:
+            _forgotten(MistralInstrumentor.patch, client)
+            yield await (await client.files.download_async(file_id="file-out")).aread()
+
+        jobs = SimpleNamespace(get=client.batch.jobs.get_async)
+        yield SimpleNamespace(batch=SimpleNamespace(jobs=jobs), pieces=pieces)
+
+
 def _google_batches() -> Use:
     """Return the use of jobs whose results are inline, and of files, kept in memory, in a file and at a path."""
 
@@ -212,6 +254,7 @@ FURTHER_USES: dict[str, Use] = {
     "openai's background responses": _background(),
     "openai's batches": _openai_batches(),
     "anthropic's batches": _anthropic_batches(),
+    "mistral's batches": _mistral_batches(),
 }
 if google_sdk.HAS_TRANSPORTS:  # older releases have no batches of the Gemini API
     FURTHER_USES["google-genai's batches"] = _google_batches()
