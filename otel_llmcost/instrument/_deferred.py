@@ -84,13 +84,7 @@ class Deferred:
             reader = LineReader(partial(self._response, blank), marks=_FINAL_EVENTS)
         else:
             reader = WholeReader(partial(self._response, blank))
-        later = runtime.started().pipeline.later
-        if not response.is_stream_consumed:
-            watch(response, reader, later)
-        elif isinstance(reader, LineReader) or len(response.content) > AT_ONCE_BYTES:
-            later(partial(reader.take_all, response.content))
-        else:
-            reader.take_all(response.content)
+        overhear(response, reader)
 
     def _listed(self, blank: LLMCall, document: Mapping[str, Any]) -> None:
         """Remember what is told of jobs, which their results do not say, and tell of the results that stand there."""
@@ -153,3 +147,14 @@ class Deferred:
             scope_name=self._scope[0],
             scope_version=self._scope[1],
         )
+
+
+def overhear(response: Any, reader: WholeReader) -> None:
+    """Have the body of a response of httpx or httpx2 read, now, later, or while the application reads it."""
+    later = runtime.started().pipeline.later
+    if not response.is_stream_consumed:
+        watch(response, reader, later)
+    elif isinstance(reader, LineReader) or len(response.content) > AT_ONCE_BYTES:
+        later(partial(reader.take_all, response.content))
+    else:
+        reader.take_all(response.content)

@@ -115,6 +115,43 @@ class HTTPXPatch(ModulePatch):
         """Return the same for a coroutine function."""
         return self.framed_async(self._beginning(asking), _seen)
 
+    def fetcher(self, asking: Asking, provider: str = "") -> Callable[[Any], Any]:
+        """Return what frames such a function, and reads what it fetches: that may answer a call made before.
+
+        Args:
+            asking: Says what the arguments ask.
+            provider: Whose it is that is fetched, where the host is unknown.
+        """
+        framed = self.sender(asking)
+
+        def around(original: Any) -> Any:
+            send = framed(original)
+
+            def ask(*args: Any, **kwargs: Any) -> Any:
+                response = send(*args, **kwargs)
+                self.fetched(response, provider)
+                return response
+
+            return ask
+
+        return around
+
+    def async_fetcher(self, asking: Asking, provider: str = "") -> Callable[[Any], Any]:
+        """Return the same for a coroutine function."""
+        framed = self.async_sender(asking)
+
+        def around(original: Any) -> Any:
+            send = framed(original)
+
+            async def ask(*args: Any, **kwargs: Any) -> Any:
+                response = await send(*args, **kwargs)
+                self.fetched(response, provider)
+                return response
+
+            return ask
+
+        return around
+
     def block_sender(self, asking: Asking) -> Callable[[Any], Any]:
         """Return the same for a function whose block, sync or async, sends a request and yields the HTTP response."""
         beginning = self._beginning(asking)

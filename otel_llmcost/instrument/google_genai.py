@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from otel_llmcost.instrument._body import EventReader, read_document, sent_bytes
 from otel_llmcost.instrument._call import Asked, OpenCall, in_progress, note_fault
 from otel_llmcost.instrument._google_batches import BatchPatch
-from otel_llmcost.instrument._google_interactions import interactions_patch
+from otel_llmcost.instrument._google_interactions import InteractionsPatch
 from otel_llmcost.instrument._google_live import LivePatch
 from otel_llmcost.instrument._instrumentor import Instrumentor
 from otel_llmcost.instrument._lazy import lazy, lazy_async
@@ -266,4 +266,4 @@ class GoogleGenAIInstrumentor(Instrumentor):
     requires = "google-genai >= 1.5"
     tested = "3.4.0"
     patch = _Patch()
-    also = (BatchPatch(), LivePatch(), interactions_patch())
+    also = (BatchPatch(), LivePatch(), InteractionsPatch())

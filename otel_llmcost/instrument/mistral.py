@@ -59,30 +59,9 @@ def _wraps() -> dict[str, Callable[[HTTPXPatch, Any], None]]:
 
 def _sending(provider: str) -> Callable[[HTTPXPatch, Any], None]:
     def wrap(patch: HTTPXPatch, module: Any) -> None:
-        framed, framed_async = patch.sender(_asking(provider)), patch.async_sender(_asking(provider))
-
-        def around(original: Any) -> Any:
-            send = framed(original)
-
-            def do_request(*args: Any, **kwargs: Any) -> Any:
-                response = send(*args, **kwargs)
-                patch.fetched(response, provider)
-                return response
-
-            return do_request
-
-        def around_async(original: Any) -> Any:
-            send = framed_async(original)
-
-            async def do_request_async(*args: Any, **kwargs: Any) -> Any:
-                response = await send(*args, **kwargs)
-                patch.fetched(response, provider)
-                return response
-
-            return do_request_async
-
-        patch.replace(module.BaseSDK, "do_request", around)
-        patch.replace(module.BaseSDK, "do_request_async", around_async)
+        asking = _asking(provider)
+        patch.replace(module.BaseSDK, "do_request", patch.fetcher(asking, provider))
+        patch.replace(module.BaseSDK, "do_request_async", patch.async_fetcher(asking, provider))
 
     return wrap
 

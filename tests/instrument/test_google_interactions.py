@@ -9,6 +9,7 @@ import pytest
 from google import genai
 
 from otel_llmcost import feature
+from otel_llmcost.telemetry import runtime
 from otel_llmcost.usage import Usage, UsageQuality
 from tests.instrument import wire_google as wire
 from tests.instrument.google_sdk import async_client, client
@@ -18,7 +19,7 @@ pytest.importorskip("google.genai._gaos.basesdk", reason="this release asks for 
 
 if TYPE_CHECKING:
     from tests.instrument.conftest import Telemetry
-    from tests.support.replay import ReplayServer
+    from tests.support.replay import Answer, ReplayServer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class .* from ClientSession is discouraged:DeprecationWarning"),
@@ -78,10 +79,74 @@ def test_an_interaction_is_a_call(mode: str, shape: str, telemetry: Telemetry, s
     assert (call.is_stream, call.operation) == (bool(asked), "generate_content")
 
 
-def test_an_interaction_in_the_background_has_no_usage_yet(telemetry: Telemetry, server: ReplayServer) -> None:
+def _serve_background(server: ReplayServer, *states: Answer) -> None:
     server.answer_with(json_answer(wire.INTERACTION_BEGUN), method="POST", path=PATH)
+    server.answer_with(*states, method="GET", path=f"{PATH}/v1_abc")
+
+
+def _background_cell(mode: str) -> pytest.MarkDecorator:
+    return pytest.mark.cell(provider="gcp.gemini", surface="interactions (background)", mode=mode, shape="plain")
+
+
+@_background_cell("sync")
+def test_an_interaction_in_the_background_is_billed_once_by_whoever_fetches_it_when_it_has_ended(
+    telemetry: Telemetry, server: ReplayServer
+) -> None:
+    _serve_background(server, json_answer(wire.INTERACTION_BEGUN), json_answer(wire.INTERACTION))
+    with client(server.url) as asking:
+        with feature("research"):
+            asking.interactions.create(**ASKED, background=True)
+        with feature("polls"):
+            for status in ("in_progress", "completed", "completed"):
+                assert telemetry.calls() == []
+                assert asking.interactions.get("v1_abc").status == status
+                if status == "completed":
+                    break
+            asking.interactions.get("v1_abc")
+    call = telemetry.call()
+    assert (call.usage, call.usage_quality, call.response_id) == (TOLD, UsageQuality.REPORTED, "v1_abc")
+    assert (call.attribution.feature, call.finish_reason, len(telemetry.spans())) == ("research", "completed", 1)
+
+
+@_background_cell("async")
+async def test_an_async_client_fetches_it_likewise(telemetry: Telemetry, server: ReplayServer) -> None:
+    _serve_background(server, json_answer(wire.INTERACTION))
+    async with async_client(server.url) as asking:
+        await asking.interactions.create(**ASKED, background=True)
+        await asking.interactions.get("v1_abc")
+    assert telemetry.call().usage == TOLD
+
+
+def test_an_interaction_in_the_background_is_billed_by_the_stream_that_shows_its_end(
+    telemetry: Telemetry, server: ReplayServer
+) -> None:
+    _serve_background(server, stream_answer(wire.INTERACTION_STREAM, chunk_size=11))
+    with client(server.url) as asking:
+        asking.interactions.create(**ASKED, background=True)
+        assert len(list(asking.interactions.get("v1_abc", stream=True))) == len(wire.INTERACTION_EVENTS)
+        asking.interactions.get("v1_abc", stream=True)
+    assert telemetry.call().usage == TOLD
+
+
+def test_an_interaction_that_nobody_fetches_is_told_without_a_usage_in_the_end(
+    telemetry: Telemetry, server: ReplayServer
+) -> None:
+    _serve_background(server)
     assert _ask(server.url, background=True)[0].status == "in_progress"
+    assert telemetry.calls() == []
+    runtime.started().finish_open_calls()
     assert (telemetry.call().usage, telemetry.call().usage_quality) == (None, UsageQuality.MISSING)
+
+
+def test_an_interaction_that_was_billed_when_it_was_asked_for_is_not_billed_when_it_is_fetched(
+    telemetry: Telemetry, server: ReplayServer
+) -> None:
+    server.answer_with(json_answer(wire.INTERACTION), method="POST", path=PATH)
+    server.answer_with(json_answer(wire.INTERACTION), method="GET", path=f"{PATH}/v1_abc")
+    with client(server.url) as asking:
+        asking.interactions.create(**ASKED)
+        asking.interactions.get("v1_abc")
+    assert telemetry.call().usage == TOLD
 
 
 # --- decisions ---

@@ -43,6 +43,9 @@ _SPLITS: Final = {
 }
 """What Google calls a count elsewhere → what it calls it here."""
 
+_UNENDED: Final = ("queued", "in_progress")
+"""The states of one that goes on."""
+
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
     """Return the counts of a usage object.
@@ -72,7 +75,7 @@ def read_interaction(body: Mapping[str, Any]) -> Reading:
         response_id=word(body, "id"),
         usage=usage,
         service_tier=word(body, "service_tier"),
-        finish_reason=word(body, "status"),
+        finish_reason="" if (status := word(body, "status")) in _UNENDED else status,
         tool_call_count=sum(word(step, "type") == "function_call" for step in objects(body, "steps")),
         error_type=error_in(body),
         fault=fault,
