@@ -204,8 +204,13 @@ def read_responses(body: Mapping[str, Any], accent: Accent = PLAIN) -> Reading:
         tool_call_count=kinds.count("function_call"),
         error_type=error_in(body),
         fault=fault,
-        is_partial=bool((section(tools, "image_gen") or {}).get("total_tokens")),
+        is_partial=bool((section(tools, "image_gen") or {}).get("total_tokens")) or any(map(_is_image, items)),
     )
+
+
+def _is_image(item: Mapping[str, Any]) -> bool:
+    """Return whether a tool made an image: its tokens are another model's, and what sums them may leave it out."""
+    return word(item, "type") == "image_generation_call" and word(item, "status") != "failed"
 
 
 def _billed_searches(items: Sequence[Mapping[str, Any]], told: Mapping[str, Any] | None, accent: Accent) -> int:

@@ -111,8 +111,12 @@ def test_a_model_that_searches_for_each_answer_is_billed_a_search() -> None:
 
 def test_images_that_a_tool_made_are_flagged_since_they_have_rates_of_their_own() -> None:
     tools = {"image_gen": {"input_tokens": 90, "output_tokens": 4160, "total_tokens": 4250}}
-    reading = read_responses({"tool_usage": tools, "usage": {"input_tokens": 3, "output_tokens": 4}})
-    assert reading.is_partial
+    usage = {"input_tokens": 3, "output_tokens": 4}
+    assert read_responses({"tool_usage": tools, "usage": usage}).is_partial
+    made = {"type": "image_generation_call", "status": "completed", "result": "AAAA"}
+    assert read_responses({"output": [made], "usage": usage}).is_partial  # the sum may be left out
+    assert read_responses({"output": [made | {"svg_usage": {"total_tokens": 9}}], "usage": usage}).is_partial
+    assert not read_responses({"output": [made | {"status": "failed"}], "usage": usage}).is_partial
 
 
 def test_a_background_response_has_no_usage_yet() -> None:
