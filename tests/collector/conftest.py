@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["library", "server"]
 
-WITHIN_S = 60
+WITHIN_S = 180
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COLLECTOR: Final = Path(sys.executable).with_name("llmcost-collector")
-DEADLINE_S: Final = 60
+DEADLINE_S: Final = 180
 
 
 def environment(data_dir: Path, **said: str) -> dict[str, str]:

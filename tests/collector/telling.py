@@ -154,7 +154,7 @@ def post(port: int, body: bytes, path: str = "/v1/traces", *, method: str = "POS
     }
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body or None, said, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return HttpAnswer(answer.status, dict(answer.headers), answer.read())
     except urllib.error.HTTPError as error:
         return HttpAnswer(error.code, dict(error.headers), error.read())
@@ -201,7 +201,9 @@ def call(
     metadata = [("authorization", f"Bearer {token}")] if token else []
     with channel:
         try:
-            return GrpcAnswer(grpc.StatusCode.OK, body=channel.unary_unary(method)(body, timeout=30, metadata=metadata))
+            return GrpcAnswer(
+                grpc.StatusCode.OK, body=channel.unary_unary(method)(body, timeout=120, metadata=metadata)
+            )
         except grpc.RpcError as error:
             return GrpcAnswer(error.code(), error.details() or "", retry_after_s=_retry_after(error))
 

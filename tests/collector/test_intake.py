@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
     from otel_llmcost.store import PricedCall
 
-WITHIN_S = 30
+WITHIN_S = 180
 
 
 @dataclass

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from otel_llmcost.call import LLMCall
     from otel_llmcost.store import PricedCall, Store
 
-WITHIN_S = 30
+WITHIN_S = 180
 PRICER = Pricer(load_rate_table())
 
 

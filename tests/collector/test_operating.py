@@ -57,7 +57,7 @@ def test_every_fault_of_the_settings_is_named_before_anything_starts(tmp_path: P
     variables = {"LLMCOST_DSN": "mysql://x", "LLMCOST_HTTP_ENDPOINT": "nowhere", "LLMCOST_TLS_KEY": "/no/file"}
     environ = environment(tmp_path / "data", LLMCOST_TOKEN="", **variables)
     done = subprocess.run(
-        [COLLECTOR, "--config", config], env=environ, capture_output=True, text=True, timeout=60, check=False
+        [COLLECTOR, "--config", config], env=environ, capture_output=True, text=True, timeout=DEADLINE_S, check=False
     )
     said = done.stderr.splitlines()
     assert done.returncode == 2
@@ -76,7 +76,12 @@ def test_every_fault_of_the_settings_is_named_before_anything_starts(tmp_path: P
 def test_without_the_extra_the_install_line_is_told(tmp_path: Path) -> None:
     code = "import sys; sys.modules['grpc'] = None; from llmcost_collector.main import main; sys.exit(main([]))"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (
         2,

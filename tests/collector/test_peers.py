@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.bench.environments import environment
+from tests.collector.process import DEADLINE_S
 from tests.collector.telling import COST, a_call, call, post, request_of
 from tests.support import ports
 
@@ -32,7 +33,6 @@ PEERS: Final = ROOT / ".build" / "peers"
 COUNT: Final = 120
 ROTEL: Final = "rotel==0.0.1a15"
 PYTHON_EXPORTERS: Final = ("opentelemetry-exporter-otlp-proto-grpc", "opentelemetry-exporter-otlp-proto-http")
-DEADLINE_S: Final = 60
 
 
 def built(name: str, tool: str) -> Path:

@@ -61,7 +61,7 @@ def llmcost(*arguments: str, data_dir: Path, stdin: str = "", **said: str) -> An
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     return Answer(done.returncode, done.stdout, done.stderr)

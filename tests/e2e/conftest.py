@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 APPS = Path(__file__).parent / "apps"
 BIN = Path(sys.executable).parent
-DEADLINE_S = 60
+DEADLINE_S = 180
 
 
 def answer(received: Received) -> Answer:

@@ -30,7 +30,7 @@ class Service:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+        self._client = httpx.Client(base_url=self.url, trust_env=False, timeout=180)
 
     def ask(self, path: str, **more: Any) -> Any:
         return self._client.get(path, **more).raise_for_status().json()
@@ -62,7 +62,7 @@ def running(data_dir: Path, **environ: str) -> Iterator[Service]:
             with closing(Service(int(line))) as service:
                 yield service
     finally:
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=180)
     assert errors == ""
     assert process.returncode == 0
 

@@ -140,7 +140,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     query = "SELECT number FROM numbers(1000000) FORMAT TSV"
     command = f"{LLMCOST} sql '{query}' | head -n 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", command], env=environment(tmp_path), capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", command], env=environment(tmp_path), capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
@@ -152,7 +152,12 @@ def test_without_the_extra_the_install_line_is_told(missing: str, command: str, 
         "from otel_llmcost.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr == f"llmcost: {missing} is not installed: pip install 'otel-llmcost[cli,collector,embedded]'\n"
@@ -164,7 +169,12 @@ def test_without_the_engine_the_install_line_is_told(tmp_path: Path) -> None:
         "from otel_llmcost.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 2
     assert 'a chdb:// store needs chDB: pip install "otel-llmcost[embedded]"' in done.stderr

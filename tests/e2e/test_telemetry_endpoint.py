@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from tests.e2e.conftest import Place, assert_billed, calls_received
+from tests.e2e.conftest import DEADLINE_S, Place, assert_billed, calls_received
 from tests.support import ports
 from tests.support.replay import Answer, ReplayServer
 
@@ -66,14 +66,14 @@ def test_calls_that_a_receiver_will_never_take_are_told_and_counted(place: Place
 def test_a_port_that_speaks_no_http_keeps_the_calls(place: Place) -> None:
     """As 4317 does, the port of OTLP over gRPC."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(60)
+        server.settimeout(DEADLINE_S)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with place.start("shop.py", place.provider.url, 0, 3, LLMCOST_ENDPOINT=url) as program:
             connection, _ = server.accept()
             with connection:
                 connection.recv(65536)
                 connection.sendall(b"\x00\x00\x12\x04\x00\x00\x00\x00\x00 not the protocol you asked for\r\n\r\n")
-            _, err = program.communicate(timeout=60)
+            _, err = program.communicate(timeout=DEADLINE_S)
 
     assert program.returncode == 0
     assert err.startswith(f"LLMCOST_ENDPOINT {url}/v1/traces does not take calls (BadStatusLine(")

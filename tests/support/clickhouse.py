@@ -38,7 +38,7 @@ _LISTEN: Final = (
     "SELECT sleepEachRow(1) FROM numbers(1000000) FORMAT Null "
     "SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 30000000"
 )
-_START_WITHIN_S: Final = 60
+_START_WITHIN_S: Final = 180
 
 
 class UnavailableError(Exception):

@@ -83,7 +83,7 @@ def names(directory: Path) -> list[str]:
 
 def in_a_process(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     told = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.run(told, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(told, capture_output=True, text=True, timeout=180, check=False)
 
 
 @contextmanager
@@ -375,9 +375,9 @@ def test_writers_and_a_drainer_in_a_race_lose_nothing(directory: Path) -> None:
     for thread in (drainer, *writers):
         thread.start()
     for thread in writers:
-        thread.join(30)
+        thread.join(180)
     done.set()
-    drainer.join(30)
+    drainer.join(180)
     seen.update(each.payload for each in drain(directory))
 
     assert faults == []

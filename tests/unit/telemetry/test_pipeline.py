@@ -78,7 +78,7 @@ def spans(*numbers: int) -> list[str]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert is_so()
