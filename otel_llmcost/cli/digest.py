@@ -54,6 +54,9 @@ def digest(
     if daily == weekly:
         msg = "say which: --daily or --weekly"
         raise ConfigError(msg)
+    if to_owners and not (weekly and notify):
+        msg = "--to-owners mails the parts of a week, so it goes with --weekly and --notify"
+        raise ConfigError(msg)
     points = configured_points() if notify else []
     with opened(dsn, data_dir_of(data_dir)) as store:
         told = _told(store, is_daily=daily, until=until, environments=environment or [])

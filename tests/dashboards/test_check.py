@@ -59,7 +59,7 @@ def test_says_what_is_wrong_sends_it_once_and_keeps_it(
         assert run(["check", "--notify", *place]) == 1
     said = capsys.readouterr().out
     assert "[warning] A model without a price: model novel-1\n" in said
-    assert "calls of openai/novel-1 have no price" in said
+    assert "calls of openai/novel-1 without a price" in said
     assert "Most of it: search" in said
     assert "To stop it: `llmcost rates update`" in said
     assert "Look at: llmcost dashboard trust --from 20" in said

@@ -42,6 +42,8 @@ def nothing_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
         (["tail", "-n", "0"], "--number"),
         (["price", "-", "--rates", "nowhere.jsonl"], "nowhere.jsonl: cannot read the rate table"),
         (["price", "--usage", "-", "--provider", "openai", "--at", "2027"], "--at cannot be '2027'; write a date"),
+        (["digest", "--weekly", "--to-owners"], "--to-owners mails the parts of a week, so it goes with --weekly and"),
+        (["digest", "--daily", "--notify", "--to-owners"], "so it goes with --weekly and --notify"),
         (["demo", "--days", "-1"], "--days"),
         (["backfill", "batch", "out.jsonl"], "--provider is missing; say whose batch it is: anthropic, aws.bedrock, "),
         (["backfill", "batch", "out.jsonl", "--provider", "nobody"], "--provider cannot be 'nobody'; say whose batch"),

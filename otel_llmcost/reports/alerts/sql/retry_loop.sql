@@ -9,7 +9,7 @@ SELECT
     toFloat64(max(r.repeats)) AS value,
     sum(r.usd) AS usd,
     toDateTime(min(r.first_at), 'UTC') AS since,
-    concat(toString(count()), ' user actions, the longest of ', toString(max(r.calls)), ' calls') AS what,
+    concat(toString(count()), if(count() = 1, ' user action', ' user actions'), ', the longest of ', toString(max(r.calls)), ' calls') AS what,
     'calls a user action' AS driver,
     arrayMap(each -> each.2, arraySlice(arrayReverseSort(groupArray((r.usd, concat(r.tenant, ' ', r.request_id)))), 1, 3)) AS offenders
 FROM

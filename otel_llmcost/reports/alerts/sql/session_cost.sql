@@ -7,7 +7,7 @@ SELECT
     max(s.usd / u.median) AS value,
     sum(s.usd) AS usd,
     toDateTime(min(s.first_started_at), 'UTC') AS since,
-    concat(toString(count()), ' sessions, the dearest $', toDecimalString(max(s.usd), 2), ', the median session $', toDecimalString(any(u.median), 2), ', up to ', toString(max(s.calls)), ' calls in one') AS what,
+    concat(toString(count()), if(count() = 1, ' session', ' sessions'), ', the dearest $', toDecimalString(max(s.usd), 2), ', the median session $', toDecimalString(any(u.median), 2), ', up to ', toString(max(s.calls)), ' calls in one') AS what,
     'calls a session' AS driver,
     arrayMap(each -> each.2, arraySlice(arrayReverseSort(groupArray((s.usd, concat(s.tenant, ' ', s.session_id)))), 1, 3)) AS offenders
 FROM

@@ -7,7 +7,7 @@ SELECT
     toFloat64(n.calls) AS value,
     0 AS usd,
     n.since AS since,
-    concat(toString(n.calls), ' calls of ', n.provider, '/', n.model, ' have no price, ', toString(n.tokens), ' tokens') AS what,
+    concat(toString(n.calls), if(n.calls = 1, ' call of ', ' calls of '), n.provider, '/', n.model, ' without a price, ', toString(n.tokens), ' tokens') AS what,
     if(n.status = '', 'no rate', n.status) AS driver,
     n.offenders AS offenders
 FROM
