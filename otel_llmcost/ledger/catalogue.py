@@ -218,11 +218,15 @@ def _name_of(key: Sequence[str], identity: Sequence[str]) -> str:
 
 
 def _load_tags(store: Store, tags: Sequence[str]) -> int:
-    """Write which tags are reported; what was derived without them is derived anew."""
+    """Write which tags are reported; what was derived without them is derived anew.
+
+    That is asked for first: a run that is cut short in between has changed nothing, and the next one does both. Hours
+    stay due for long enough not to be derived before the tags are there.
+    """
     held = {str(key) for (key,) in store.query("SELECT tag_key FROM reported_tags")}
     changes = [{"tag_key": key, "is_reported": key in tags} for key in sorted(held ^ set(tags))]
-    store.record("reported_tags_log", changes)
     if changes:
         hours = store.query("SELECT DISTINCT toUnixTimestamp(hour) FROM touched_hours")
         store.touch(int(str(hour)) * 10**9 for (hour,) in hours)
+        store.record("reported_tags_log", changes)
     return len(changes)

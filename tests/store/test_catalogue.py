@@ -14,6 +14,7 @@ from otel_llmcost.errors import ConfigError, ConfigFileError
 from otel_llmcost.ledger.catalogue import Seen, first_budget, first_limit, load, seen
 from otel_llmcost.money import PicoUSD, pico_usd
 from tests.store.ledger import HOUR_NS, MIDNIGHT_NS, a_call
+from tests.store.test_verify import be_long_ago
 
 if TYPE_CHECKING:
     from otel_llmcost.config.catalogue import Catalogue
@@ -152,6 +153,24 @@ def test_a_tag_that_is_reported_from_now_on_has_its_past_too(store: Store) -> No
     load(store, catalogue("tags: []\n"), today=TODAY, actor="a")
     store.derive()
     assert store.query("SELECT count() FROM spend_by_tag_daily").rows == ((0,),)
+
+
+def test_tags_are_loaded_by_the_next_run_where_one_was_cut_short(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours were touched after the tags were there: the next run had nothing to change, and nothing was derived."""
+    store.write([a_call(1, tags=(("project", "apollo"),), cost=7)])
+    store.derive()
+    be_long_ago(store)
+    with monkeypatch.context() as cut:
+        cut.setattr(store, "touch", _cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            load(store, catalogue("tags: [project]\n"), today=TODAY, actor="a")
+    load(store, catalogue("tags: [project]\n"), today=TODAY, actor="a")
+    store.derive()
+    assert store.query("SELECT tag_value, calls FROM spend_by_tag_daily").rows == (("apollo", 1),)
+
+
+def _cut_short(_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_faults_of_a_catalogue_are_named_with_their_lines() -> None:
