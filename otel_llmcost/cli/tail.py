@@ -69,6 +69,10 @@ def line_of(call: "CallLine", timezone: str) -> str:
     """Return a call as one line: when, who pays, what model, tokens, how long, what it cost, what was odd."""
     from otel_llmcost.cli.amounts import UNATTRIBUTED, count, money
     from otel_llmcost.cli.when import shown
+    from otel_llmcost.pricing import PriceStatus
+
+    def told(tokens: int) -> str:
+        return "?" if call.price_status == PriceStatus.NO_USAGE else count(tokens)
 
     payer = call.feature or UNATTRIBUTED
     odd = [call.error_type, "" if call.attempt_kind == "first" else call.attempt_kind]
@@ -78,7 +82,7 @@ def line_of(call: "CallLine", timezone: str) -> str:
         shown(call.started_at_ns, timezone, "%Y-%m-%d %H:%M:%S"),
         f"{payer + (f' [{call.tenant}]' if call.tenant else ''):30}",
         f"{call.model or call.operation:28}",
-        f"{count(call.input_tokens):>9} in {count(call.output_tokens):>8} out",
+        f"{told(call.input_tokens):>9} in {told(call.output_tokens):>8} out",
         f"{call.duration_ns / 1e9:7.2f} s",
         f"{money(call.list_cost):>14}",
         " ".join(filter(None, odd)),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmcost_collector.service import Collector, Setup
 
     from otel_llmcost.cli.up_view import View
+    from otel_llmcost.config.collector import Endpoint
 
 
 PAGES_PORT: Final = 4321
@@ -58,6 +59,7 @@ def up(
         read_only.forbid_writes()
         collector = Collector(_on_free_ports(setup), store)
         collector.start()
+        _say_other_ports(collector, setup)
         try:
             with serving(Pages(read_only), pages_port) as pages:
                 _say_other_port(pages, pages_port)
@@ -76,6 +78,17 @@ def _say_other_port(pages: str, wanted: int) -> None:
         say(f"port {wanted} is taken by another program, so the pages are at {pages}; --pages-port chooses one")
 
 
+def _say_other_ports(collector: "Collector", wanted: "Setup") -> None:
+    from otel_llmcost.cli.exits import say
+
+    for kind, at in collector.ports.items():
+        name = f"{kind}_endpoint"
+        endpoint: Endpoint | None = getattr(wanted.settings, name, None)
+        if endpoint is not None and at != endpoint.port != 0:
+            found = f"{endpoint} is taken by another program, so OTLP over {kind} goes to {endpoint.host}:{at}"
+            say(f"{found}; LLMCOST_{name.upper()} chooses where")
+
+
 def _watch(collector: "Collector", stop: "Stop", interval_s: float, view: "View") -> None:
     """Show what came in until told to stop; while the store is away there is nothing to ask it."""
     from otel_llmcost.errors import StoreUnreachableError
@@ -88,7 +101,6 @@ def _watch(collector: "Collector", stop: "Stop", interval_s: float, view: "View"
 
 def _on_free_ports(setup: "Setup") -> "Setup":
     """Return the set-up with free ports in place of those that others have, unless they were asked for by name."""
-    from otel_llmcost.cli.exits import say
     from otel_llmcost.config.collector import CollectorSettings, Endpoint
 
     usual, settings = CollectorSettings(), setup.settings
@@ -96,7 +108,6 @@ def _on_free_ports(setup: "Setup") -> "Setup":
     for name in ("grpc_endpoint", "http_endpoint"):
         endpoint: Endpoint | None = getattr(settings, name)
         if endpoint is not None and endpoint == getattr(usual, name) and _is_taken(endpoint.host, endpoint.port):
-            say(f"{endpoint} is taken by another program, so a free port is used; LLMCOST_{name.upper()} chooses one")
             free[name] = Endpoint(endpoint.host, 0)
     return replace(setup, settings=replace(settings, **free))
 
