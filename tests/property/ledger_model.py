@@ -96,14 +96,12 @@ class Row:
         received: Everything that was received of it, with what it cost by then, by the moment of the receipt.
         corrected: What it costs by the last correction; its first one freezes what counts of `received`.
         gone_with: The tags that were reported when the time of its being kept was over; None before. Its sums stand.
-        is_there: Whether it can still be asked for.
         forgotten: What of it was erased after its time was over: `tenant`, `user`.
     """
 
     received: dict[int, tuple[Telling, Price]] = field(default_factory=dict)
     corrected: tuple[Telling, Price, Price] | None = None
     gone_with: frozenset[str] | None = None
-    is_there: bool = True
     forgotten: frozenset[str] = frozenset()
 
     @property
@@ -147,7 +145,6 @@ class Repriced:
     looked_at: int = 0
     kept: int = 0
     posted: int = 0
-    too_old: int = 0
     closed: dict[str, int] = field(default_factory=dict)
     differences: dict[Key, list[int]] = field(default_factory=dict)
 
@@ -186,7 +183,7 @@ class Ledger:
 
     def counting(self) -> list[Row]:
         """Return the rows that count and are there: of two tellings of a call ours, and none that has gone."""
-        return [row for row in self.summed() if row.is_there]
+        return [row for row in self.summed() if row.gone_with is None]
 
     def summed(self) -> list[Row]:
         """Return the rows that stand in sums: those that count, and those that did when they were gone."""
@@ -208,9 +205,6 @@ class Ledger:
             month = str(told.called("month"))
             if month in self.closed:
                 done.closed[month] = done.closed.get(month, 0) + 1
-                continue
-            if row.gone_with is not None:
-                done.too_old += 1
                 continue
             change = done.differences.setdefault((told.team, "a", told.model), [0, 0, 0, 0])
             before = was or (0, 0)
@@ -243,22 +237,19 @@ class Ledger:
     def erase(self, kind: str, value: str, now_ns: int) -> int:
         """Remove somebody and return how many calls counted as theirs; sums of calls whose time was over stand."""
         count = sum(getattr(row.said, kind) == value for row in self.counting())
-        theirs = {key for key, row in self.rows.items() if row.is_there and getattr(row.said, kind) == value}
-        traces = {number for number, _ in theirs}
+        theirs = {key for key, row in self.rows.items() if getattr(row.said, kind) == value}
+        traces = {number for number, is_ours in theirs if self.rows[number, is_ours].gone_with is None}
         self.erased |= {(kind, value): now_ns, **{("trace", number): now_ns for number in traces}}
         for key, row in list(self.rows.items()):
-            is_theirs = key in theirs or (row.is_there and row.said.names_nobody and key[0] in traces)
-            if row.gone_with is None:
-                if is_theirs:
-                    del self.rows[key]
-                continue
-            row.is_there &= not is_theirs
-            if getattr(row.said, kind) == value:
+            is_theirs = key in theirs or (row.said.names_nobody and key[0] in traces)
+            if row.gone_with is None and is_theirs:
+                del self.rows[key]
+            elif key in theirs:
                 row.forgotten |= {kind}
         return count
 
     def let_go(self, environment: str, since_ns: int) -> None:
-        """Have calls of an environment ("": all) be kept since a moment, and those before be gone; sums keep them."""
+        """Have calls of an environment ("": all) be kept since a moment, and those before be gone; their sums stand."""
         self.kept_since_ns[environment] = since_ns
         for key, row in list(self.rows.items()):
             if row.gone_with is None and row.said.started_ns < self._since_ns(row.said):
@@ -266,14 +257,6 @@ class Ledger:
                     row.gone_with = self.reported_tags
                 else:
                     del self.rows[key]
-        self.drop_months()
-
-    def drop_months(self) -> None:
-        """Have calls go whose time is over: each by itself, or whole months where there is one time for all."""
-        held = {row.said.called("month") for row in self.rows.values() if row.gone_with is None}
-        for row in self.rows.values():
-            is_held = "" in self.kept_since_ns and row.said.called("month") in held
-            row.is_there &= row.gone_with is None or is_held
 
     def _since_ns(self, told: Telling) -> int:
         return self.kept_since_ns.get(told.environment, self.kept_since_ns.get("", 0))
