@@ -136,4 +136,4 @@ def number(text: str) -> float:
 
 
 def stamp(at: datetime) -> int:
-    return int(at.timestamp())
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
