@@ -100,7 +100,8 @@ class Runtime:
             return ""
         share = 100 * pipeline.named // pipeline.taken
         where = self.settings.endpoint or f"{self.settings.spool_dir} (`llmcost report` prices them)"
-        return f"llmcost: {pipeline.taken} calls, {share}% named, in {where}"
+        calls = f"{pipeline.taken} call" + ("s" if pipeline.taken != 1 else "")
+        return f"llmcost: {calls}, {share}% named, in {where}"
 
     def _resource_attributes(self) -> Mapping[str, AttributeValue]:
         if self._resource is None:

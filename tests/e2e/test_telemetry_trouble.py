@@ -138,12 +138,12 @@ def test_every_setting_that_cannot_be_read_is_told_once_and_its_default_taken(pl
 # --- the line at the end ---
 
 
-def on_a_terminal(place: Place, **variables: str) -> str:
+def on_a_terminal(place: Place, calls: int = 3, **variables: str) -> str:
     """Run the shop with a terminal for its errors, and return what the terminal shows."""
     ours, its = pty.openpty()
     try:
-        ran = place.run("shop.py", place.provider.url, 0, 3, stderr=its, **variables)
-        assert (ran.returncode, ran.stdout) == (0, answers(range(3)))
+        ran = place.run("shop.py", place.provider.url, 0, calls, stderr=its, **variables)
+        assert (ran.returncode, ran.stdout) == (0, answers(range(calls)))
         os.write(its, b"END")
         shown = b""
         while not shown.endswith(b"END"):
@@ -154,9 +154,10 @@ def on_a_terminal(place: Place, **variables: str) -> str:
     return shown.removesuffix(b"END").decode()
 
 
-def test_a_terminal_shows_one_line_at_the_end(place: Place) -> None:
-    line = f"llmcost: 3 calls, 100% named, in {place.spool} (`llmcost report` prices them)\r\n"
-    assert on_a_terminal(place) == line
+@pytest.mark.parametrize(("calls", "told"), [(1, "1 call"), (3, "3 calls")])
+def test_a_terminal_shows_one_line_at_the_end(place: Place, calls: int, told: str) -> None:
+    line = f"llmcost: {told}, 100% named, in {place.spool} (`llmcost report` prices them)\r\n"
+    assert on_a_terminal(place, calls) == line
 
 
 def test_the_line_can_be_turned_off(place: Place) -> None:
