@@ -83,7 +83,7 @@ def history(rates: ModelRates) -> Iterator[str]:
         for card, rate in told:
             length = _BAR * (rate.published * 10**9 // rate.per) // dearest
             bar = "█" * max(length, 1 if rate.published else 0)
-            begin, end = date_of(card.effective_from_ns) or "ever", date_of(card.effective_to_ns) or "now"
+            begin, end = date_of(card.effective_from_ns) or "ever", date_of(card.effective_to_ns) or "open"
             yield f"  {begin:>10} to {end:<10} {bar:<{_BAR}} {rate_of_text(rate, told[-1][1].per)}"
 
 

@@ -72,7 +72,7 @@ def test_a_history_is_drawn_to_scale(capsys):
     assert lines[1:4] == [
         "input, USD for 1,000,000",
         f"        ever to 2026-06-01 {'█' * 32} $4",
-        f"  2026-06-01 to now        {'█' * 16}{' ' * 16} $2",
+        f"  2026-06-01 to open       {'█' * 16}{' ' * 16} $2",
     ]
 
 
