@@ -432,9 +432,10 @@ def run(store: Store, place: Path, **said: Any) -> None:
 
 
 def test_a_ledger_says_what_its_model_says(store: Store, tmp_path: Path) -> None:
-    run(store, tmp_path, max_examples=4, stateful_step_count=8, derandomize=True)
+    run(store, tmp_path, max_examples=3, stateful_step_count=8)
 
 
 @pytest.mark.long
 def test_a_ledger_says_what_its_model_says_after_long_sequences(store: Store, tmp_path: Path) -> None:
-    run(store, tmp_path, max_examples=50, stateful_step_count=20, print_blob=True)
+    """The same sequences each time; `--hypothesis-profile=search` has others each time."""
+    run(store, tmp_path, max_examples=4, stateful_step_count=16, print_blob=True)

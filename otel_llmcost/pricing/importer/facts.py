@@ -52,7 +52,7 @@ UNLISTED: Final[list[dict[str, Any]]] = [
         "provider": "gcp.gemini",
         "model": "gemini-decision-1",
         "source": "https://blog.google/innovation-and-ai/technology/developers-tools/gemini-decisions-api/",
-        "cards": [{"by": "otel-llmcost", "from": "2026-11-11T00:00:00Z", "rates": {"input": ["0.1", _MTOK]}}],
+        "cards": [{"by": "otel-llmcost", "rates": {"input": ["0.1", _MTOK]}}],
     }
 ]
 """Models that neither package lists yet."""

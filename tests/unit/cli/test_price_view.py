@@ -83,9 +83,9 @@ def test_the_usage_may_come_from_standard_input_and_the_price_go_to_a_program(ca
     [
         (["--usage", "gone.json"], "gone.json cannot be read: No such file"),
         (["--usage", "table.jsonl"], "table.jsonl: not JSON"),
-        (["--usage", "answer.json", "--at", "noon"], "answer.json: "),
+        (["--usage", "answer.json", "--at", "noon"], "--at cannot be 'noon'"),
         (["--usage", "answer.json", "-"], "give FILE or --usage, not both"),
-        (["--usage", "answer.json", "--format", "csv"], "table or json"),
+        (["--usage", "answer.json", "--format", "csv"], "'csv' is not one of 'table', 'json'"),
         ([], "there is nothing to price"),
     ],
 )
