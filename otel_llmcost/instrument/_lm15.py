@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _SPOKEN: Final = {"/v1/messages": "anthropic", "GenerateContent": "gcp.gemini", "generateContent": "gcp.gemini"}
 """Whose format is spoken at a host that nobody knows, by how its path ends; OpenAI's at any other."""
 
-
 _MODELS: Final = ("base", "async_base", "openai", "gemini")
 """The modules of models that have a `stream` of their own."""
 

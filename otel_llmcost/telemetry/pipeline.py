@@ -44,7 +44,7 @@ IDLE_S: Final = 30.0
 MAX_BATCH: Final = 2_000
 TURN_TIMEOUT_S: Final = 5.0
 """How long a flush, the end of the process and a fork wait for a worker that is at work. Its first batch takes longest:
-it imports what encodes and delivers."""
+it imports what encodes and delivers. A fork does not wait for the disk or the network."""
 
 
 class Pipeline:
@@ -130,28 +130,30 @@ class Pipeline:
     def close(self) -> None:
         """Deliver what is left, seal it, and say what had to be dropped."""
         self.release()
-        self.flush()
+        is_flushed = self.flush()
         self._worker = None  # a later call, such as one of another exit handler, starts a new one
         self._bell.put(None)
         self._seal()
-        lost = sum(calls for _, calls in self._waiting) + sum(isinstance(item, tuple) for item in self._queue)
+        lost = sum(calls for _, calls in self._waiting)
         self._waiting.clear()
-        self._queue.clear()
+        if not is_flushed:  # else what is there came after the flush, and a worker takes it
+            lost += sum(isinstance(item, tuple) for item in list(self._queue))
+            self._queue.clear()
         if lost:
             self.dropped["undelivered"] += lost
         if self.dropped:
             warn("%d calls could not be kept: %s", sum(self.dropped.values()), self._last_fault or "queue full")
 
     def before_fork(self) -> None:
-        """Let the worker finish its batch: a child would wait in vain for its locks, an import's say."""
-        if self._work_lock.acquire(timeout=TURN_TIMEOUT_S):
+        """Let the worker finish what it encodes: a child would wait in vain for its locks, an import's say."""
+        if self._fork_lock.acquire(timeout=TURN_TIMEOUT_S):
             self._forking = threading.get_ident()
 
     def after_fork_in_parent(self) -> None:
         """Let the worker go on."""
         if self._forking == threading.get_ident():
             self._forking = 0
-            self._work_lock.release()
+            self._fork_lock.release()
 
     def after_fork(self) -> None:
         """Start afresh in a forked child: what was in flight belongs to the parent."""
@@ -173,6 +175,7 @@ class Pipeline:
         self._worker = None
         self._start_lock = threading.Lock()
         self._work_lock = threading.Lock()
+        self._fork_lock = threading.Lock()
         self._forking = 0
 
     def _start(self) -> None:
@@ -225,14 +228,21 @@ class Pipeline:
 
     def _work(self) -> None:
         try:
-            while batch := self._batch():
-                self._encode(batch)
-                if len(batch) == MAX_BATCH:  # more of them follow, which are not to pile up
+            while taken := self._encode_some():
+                if taken == MAX_BATCH:  # more of them follow, which are not to pile up
                     self._deliver()
             self._deliver()
             self._is_due = self._tended()
         finally:
             self._limit_waiting()
+
+    def _encode_some(self) -> int:
+        """Encode what is queued, up to a batch of it, and return how many calls that were."""
+        with self._fork_lock:
+            batch = self._batch()
+            if batch:
+                self._encode(batch)
+        return len(batch)
 
     def _batch(self) -> list[_Finished]:
         batch: list[_Finished] = []
@@ -303,10 +313,11 @@ class Pipeline:
             self.dropped["undelivered"] += self._waiting.popleft()[1]
 
     def _deliver(self) -> None:
-        from otel_llmcost.telemetry.delivery import RefusedError, delivery_for
+        with self._fork_lock:
+            from otel_llmcost.telemetry.delivery import RefusedError, delivery_for
 
-        if self._delivery is None:
-            self._delivery = delivery_for(self._settings)
+            if self._delivery is None:
+                self._delivery = delivery_for(self._settings)
         while self._waiting:
             frame, calls = self._waiting[0]
             try:

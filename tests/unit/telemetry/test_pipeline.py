@@ -32,6 +32,7 @@ class Sink:
         self.frames = 0
         self.failures: list[Exception] = []
         self.before: Callable[[], object] = lambda: None
+        self.at_close: Callable[[], object] = lambda: None
         self.is_closed = False
 
     def deliver(self, frame: Frame) -> None:
@@ -49,6 +50,7 @@ class Sink:
 
     def close(self) -> None:
         self.is_closed = True
+        self.at_close()
 
 
 def call(number: int, feature: str = "search") -> LLMCall:
@@ -281,30 +283,61 @@ def test_after_a_fork_nothing_of_the_parent_is_delivered_again(make, sink: Sink)
     assert sink.calls == spans(2)
 
 
-def test_a_fork_waits_for_the_batch_that_is_being_delivered(make, sink: Sink) -> None:
+def test_a_fork_waits_for_what_the_worker_reads_and_encodes(make, sink: Sink) -> None:
     """What the worker holds at a fork, such as the lock of an import, nobody in the child would ever give back."""
     pipeline = make()
-    entered, go = threading.Event(), threading.Event()
-    sink.before = lambda: (entered.set(), go.wait(20))
-    delivered_before_the_fork: list[str] = []
+    reading, told = threading.Event(), threading.Event()
+    had_read_at_the_fork: list[bool] = []
+
+    def read() -> LLMCall:
+        reading.set()
+        told.wait(60)
+        return call(1)
 
     def fork() -> None:
         pipeline.before_fork()
-        delivered_before_the_fork.extend(sink.calls)
+        had_read_at_the_fork.append(told.is_set())
         pipeline.after_fork_in_parent()
 
-    put(pipeline, 1)
-    assert entered.wait(20)
+    pipeline.hear(read)
+    assert reading.wait(60)
     forking = threading.Thread(target=fork)
     forking.start()
     forking.join(0.2)
-    go.set()
-    forking.join(20)
-    put(pipeline, 2)
+    told.set()
+    forking.join(60)
     assert pipeline.flush()
 
-    assert delivered_before_the_fork == spans(1)
+    assert had_read_at_the_fork == [True]
+    assert sink.calls == spans(1)
+
+
+def test_a_fork_does_not_wait_for_a_receiver_that_does_not_answer(make, sink: Sink) -> None:
+    pipeline = make()
+    entered, go = threading.Event(), threading.Event()
+    sink.before = lambda: (entered.set(), go.wait(60))
+    put(pipeline, 1)
+    assert entered.wait(60)
+    pipeline.before_fork()
+    has_turn = pipeline._forking == threading.get_ident()
+    pipeline.after_fork_in_parent()
+    go.set()
+    assert pipeline.flush()
+
+    assert has_turn
+    assert sink.calls == spans(1)
+
+
+def test_a_call_that_comes_while_the_end_is_sealed_is_not_lost(make, sink: Sink) -> None:
+    """Such as one of a thread that goes on after `uninstrument`."""
+    pipeline = make()
+    put(pipeline, 1)
+    sink.at_close = lambda: put(pipeline, 2)
+    pipeline.close()
+
+    until(lambda: sink.calls == spans(1, 2))
     assert sink.calls == spans(1, 2)
+    assert not pipeline.dropped
 
 
 @pytest.mark.long
